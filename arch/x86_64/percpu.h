@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per-CPU data of ring 0. GS base points at the CPU's own struct cpu from the first C code on.
+ * Fields belong to their CPU; those marked "any" may be touched by others, atomically.
+ */
+#ifndef ARCH_X86_64_PERCPU_H
+#define ARCH_X86_64_PERCPU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CPUS_MAX 64U
+
+struct sched_cpu; /* hv/sched.h */
+
+struct cpu {
+	struct cpu *self; /* must be first: this_cpu() reads gs:0 */
+	uint32_t index;	  /* 0 is the bootstrap CPU */
+	uint32_t apic_id;
+	void *stack_top; /* main stack, guard page below */
+	void *tables;	 /* GDT, TSS (platform) */
+	void *backend;	 /* VMXON region and the like (vmx, svm) */
+	struct sched_cpu *sched;
+	_Atomic bool kicked; /* any: cleared by its CPU when it looks for work */
+	bool timer_fired;
+};
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *cpu;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* CPUs that are up, and one of them (index below cpu_count()). */
+uint32_t cpu_count(void);
+struct cpu *cpu_get(uint32_t index);
+
+#endif
