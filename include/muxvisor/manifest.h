@@ -8,7 +8,10 @@
  * segment's data aligned to 4 KiB from the start of the blob. All offsets count from the start of
  * the blob. The packer turns every image (ELF, kernel, module, page tables, boot information) into
  * plain segments, so that ring 0 parses no image format: it copies bytes to guest-physical
- * addresses.
+ * addresses. Several segments may share the same bytes of the blob.
+ *
+ * There is one canonical order: the records follow the header and each other without gaps; each
+ * partition's segment records follow the ones of the partition before it, ascending by address.
  */
 #ifndef MUXVISOR_MANIFEST_H
 #define MUXVISOR_MANIFEST_H
@@ -18,11 +21,17 @@
 #define MUX_BLOB_MAGIC	 0x31424c4258554dULL /* "MUXBLB1" */
 #define MUX_BLOB_VERSION 1U
 
-#define MUX_PARTITIONS_MAX 32U
-#define MUX_VCPUS_MAX	   8U	 /* per partition */
-#define MUX_SEGMENTS_MAX   4096U /* in the whole blob */
-#define MUX_RULES_MAX	   256U
-#define MUX_PIECE_SIZE	   0x200000ULL /* partition memory comes in pieces of 2 MiB */
+#define MUX_PARTITIONS_MAX   32U
+#define MUX_VCPUS_MAX	     8U	   /* per partition */
+#define MUX_SEGMENTS_MAX     4096U /* in the whole blob */
+#define MUX_RULES_MAX	     256U
+#define MUX_CPUS_MAX	     64U
+#define MUX_WEIGHT_MAX	     16U
+#define MUX_TIME_SLICE_MIN   100U	  /* microseconds */
+#define MUX_TIME_SLICE_MAX   100000U	  /* microseconds */
+#define MUX_MEMORY_MAX	     (1ULL << 40) /* bytes of a partition */
+#define MUX_PIECE_SIZE	     0x200000ULL  /* partition memory comes in pieces of 2 MiB */
+#define MUX_MEMORY_HIGH_BASE 0x100000000ULL
 #define MUX_MEMORY_LOW_MAX \
 	0xc0000000ULL /* RAM below the PCI window; more is mapped from 4 GiB on */
 
@@ -56,7 +65,7 @@ struct mux_blob_header {
 	uint64_t rule_offset;
 	uint32_t poll_cpu;	/* CPU that only polls the rings, or MUX_POLL_CPU_NONE */
 	uint32_t time_slice_us; /* default time slice of a vCPU, 100 .. 100000 */
-	uint32_t cpu_count_min; /* CPUs that the manifest needs (highest pin + 1) */
+	uint32_t cpu_count_min; /* CPUs that the manifest needs (highest pin or poll_cpu, + 1) */
 	uint32_t reserved[5];
 };
 
