@@ -345,7 +345,7 @@ bool wire_string_copy(char *to, size_t size, struct wire_string string);
 
 bool wire_string_equals(struct wire_string string, const char *text);
 
-/* Names for logs: "HELLO", "open", "READ", ...; "?" where there is none. */
+/* Names for logs: "HELLO", "open", "read", ...; "?" where there is none. */
 const char *wire_type_name(uint16_t type);
 const char *wire_event_name(uint16_t kind);
 const char *wire_verb_name(uint16_t verb);
