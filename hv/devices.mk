@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# Virtual devices of a partition.
+
+HV_SRCS +=
