@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The files that a manifest names: see files.h. */
+#include "tools/muxpack/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int files_get(struct files *files, const char *path, struct memory_file *out)
+{
+	struct files_entry *entry;
+	int error;
+
+	for (entry = files->first; entry != NULL; entry = entry->next) {
+		if (strcmp(entry->path, path) == 0) {
+			*out = entry->file;
+			return 0;
+		}
+	}
+	error = memory_read_file(path, out);
+	if (error != 0) {
+		return error;
+	}
+	entry = memory_alloc(sizeof(*entry));
+	entry->path = memory_string(path);
+	entry->file = *out;
+	entry->next = files->first;
+	files->first = entry;
+	return 0;
+}
+
+void files_clear(struct files *files)
+{
+	while (files->first != NULL) {
+		struct files_entry *entry = files->first;
+
+		files->first = entry->next;
+		free(entry->path);
+		free(entry->file.data);
+		free(entry);
+	}
+}
+
+/* Spaces are the one character of a path that make can take when it is escaped. */
+static void write_escaped(FILE *out, const char *path)
+{
+	for (; *path != '\0'; path++) {
+		fputs(*path == ' ' ? "\\" : "", out);
+		fputc(*path, out);
+	}
+}
+
+void files_write_rule(const struct files *files, FILE *out, const char *target)
+{
+	write_escaped(out, target);
+	fputc(':', out);
+	for (const struct files_entry *entry = files->first; entry != NULL; entry = entry->next) {
+		fputs(" \\\n  ", out);
+		write_escaped(out, entry->path);
+	}
+	fputc('\n', out);
+	/* A rule without prerequisites for each: a file that is gone must not stop make. */
+	for (const struct files_entry *entry = files->first; entry != NULL; entry = entry->next) {
+		write_escaped(out, entry->path);
+		fputs(":\n", out);
+	}
+}
