@@ -55,7 +55,7 @@ struct vlapic_action {
 };
 
 struct vlapic {
-	uint8_t *page; /* constant: 4 KiB, page-aligned, zeroed by vlapic_reset */
+	uint32_t *page; /* constant: 4 KiB, page-aligned */
 	uint32_t apic_id;
 	uint32_t tsc_per_tick; /* constant: TSC ticks of an APIC timer tick at divide by 1 */
 	bool is_bootstrap;
@@ -87,7 +87,8 @@ int vlapic_msr_write(struct vlapic *apic, uint32_t msr, uint64_t value, uint64_t
  * told yet, so kick it. Vectors below 16 are refused: false. */
 bool vlapic_post(struct vlapic *apic, uint8_t vector);
 
-/* Whether `message` of `sender` (NULL: an MSI) goes to `apic`. Any CPU. */
+/* Whether `message` of `sender` (NULL: an MSI) goes to `apic`. Nobody sends INIT or STARTUP to
+ * itself. Any CPU. */
 bool vlapic_is_target(const struct vlapic *apic, const struct vlapic *sender,
 		      const struct vlapic_message *message);
 

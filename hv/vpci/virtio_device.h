@@ -3,8 +3,10 @@
  * The line between a virtio device model (hv/vsock) and its transport (hv/vpci/virtio_pci.c).
  *
  * Locks: the transport calls the operations with the partition's device lock held, except notify,
- * which it calls with no lock. The device calls the virtio_pci_* functions with the switch lock
- * held or without any lock; they take the msix lock only. Lock order: hv/lock.h.
+ * which it calls with no lock (or with the device lock, when a driver kicks through the
+ * configuration space), perhaps while or after another vCPU resets the device. The device calls the
+ * virtio_pci_* functions with the switch lock held or without any lock; they take the msix lock
+ * only. Lock order: hv/lock.h.
  */
 #ifndef HV_VPCI_VIRTIO_DEVICE_H
 #define HV_VPCI_VIRTIO_DEVICE_H

@@ -6,9 +6,8 @@
  * NOTIFICATION_DATA, no RING_RESET.
  *
  * Locks: the function's operations (through vpci_*) run with the device lock held, which guards
- * all fields but `status`, `isr`, `notify_base` (atomics) and the interrupt vectors (atomics, used
- * under msix.lock). virtio_pci_is_notify and virtio_pci_notify take no lock. Interrupt functions:
- * virtio_device.h.
+ * all fields but the atomics, which interrupt functions (virtio_device.h) and the notify path use
+ * without it. virtio_pci_is_notify and virtio_pci_notify take no lock.
  */
 #ifndef HV_VPCI_VIRTIO_PCI_H
 #define HV_VPCI_VIRTIO_PCI_H

@@ -63,8 +63,8 @@ struct vpci_bar {
 };
 
 struct vpci_function {
-	const struct vpci_function_ops *ops;
-	void *owner; /* of the ops */
+	const struct vpci_function_ops *ops; /* not NULL */
+	void *owner;			     /* of the ops */
 	struct vpci_bar bar[VPCI_BARS_MAX];
 	uint8_t config[VPCI_CONFIG_SIZE];
 	uint8_t writable[VPCI_CONFIG_SIZE]; /* 1: the guest may change that bit */

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/vpci/vpci.h"
+
+#include <string.h>
+
+#define CONFIG_ADDRESS	     0xcf8U
+#define CONFIG_DATA	     0xcfcU
+#define RESET_CONTROL	     0xcf9U
+#define ADDRESS_ENABLE	     0x80000000U
+#define ADDRESS_VALID	     0x80fffffcU
+#define EXTENDED_CONFIG_SIZE 4096U
+
+#define HEADER_CLASS	0x08U /* with the revision in the low byte */
+#define BAR_IS_IO	0x1U
+#define BAR_IO_MASK	(~0x3U)
+#define BAR_MEMORY_MASK (~0xfU)
+#define COMMAND_WRITABLE \
+	(VPCI_COMMAND_IO | VPCI_COMMAND_MEMORY | VPCI_COMMAND_MASTER | VPCI_COMMAND_INTX_OFF)
+
+/* The generic host bridge that QEMU documents in docs/specs/pci-ids (Red Hat). */
+#define HOST_BRIDGE_VENDOR 0x1b36U
+#define HOST_BRIDGE_DEVICE 0x0008U
+#define HOST_BRIDGE_CLASS  0x06000000U
+
+static uint32_t all_ones(uint32_t size)
+{
+	return size >= 4 ? 0xffffffffU : (1U << (8U * size)) - 1;
+}
+
+uint32_t vpci_function_get(const struct vpci_function *function, uint32_t offset, uint32_t size)
+{
+	uint32_t value = 0;
+
+	for (uint32_t i = 0; i < size; i++) {
+		value |= (uint32_t)function->config[index_clamp(offset + i, VPCI_CONFIG_SIZE)]
+			 << (8 * i);
+	}
+	return value;
+}
+
+void vpci_function_set(struct vpci_function *function, uint32_t offset, uint32_t size,
+		       uint32_t value)
+{
+	for (uint32_t i = 0; i < size; i++) {
+		function->config[index_clamp(offset + i, VPCI_CONFIG_SIZE)] =
+			(uint8_t)(value >> (8 * i));
+	}
+}
+
+/* --- BARs --- */
+
+static uint32_t bar_offset(uint32_t bar)
+{
+	return VPCI_BAR0 + 4 * bar;
+}
+
+static bool is_in_window(uint32_t address, uint32_t size, uint32_t first, uint32_t last)
+{
+	return address >= first && address <= last && size - 1 <= last - address;
+}
+
+bool vpci_function_bar(const struct vpci_function *function, uint32_t bar, uint32_t *address)
+{
+	const struct vpci_bar *b = &function->bar[bar];
+	uint32_t command = vpci_function_get(function, VPCI_COMMAND, 2);
+	uint32_t value = vpci_function_get(function, bar_offset(bar), 4);
+
+	if (b->size == 0) {
+		return false;
+	}
+	if (b->is_io) {
+		*address = value & BAR_IO_MASK;
+		return (command & VPCI_COMMAND_IO) != 0 &&
+		       is_in_window(*address, b->size, VPCI_IO_FIRST, VPCI_IO_LAST);
+	}
+	*address = value & BAR_MEMORY_MASK;
+	return (command & VPCI_COMMAND_MEMORY) != 0 &&
+	       is_in_window(*address, b->size, VPCI_MEMORY_FIRST, VPCI_MEMORY_LAST);
+}
+
+/* What decodes an access. BARs that the guest placed over each other: the lowest function wins. */
+struct target {
+	struct vpci_function *function;
+	uint32_t bar;
+	uint32_t offset;
+};
+
+static bool find_bar(struct vpci *vpci, bool is_io, uint64_t address, uint32_t size,
+		     struct target *out)
+{
+	for (uint32_t i = 0; i < VPCI_DEVICES_MAX * VPCI_BARS_MAX; i++) {
+		struct vpci_function *function = vpci->device[i / VPCI_BARS_MAX];
+		uint32_t bar = i % VPCI_BARS_MAX;
+		uint32_t base;
+
+		if (function == NULL || function->bar[bar].is_io != is_io ||
+		    !vpci_function_bar(function, bar, &base)) {
+			continue;
+		}
+		if (address >= base && address - base < function->bar[bar].size &&
+		    size <= function->bar[bar].size - (address - base)) {
+			*out = (struct target){function, bar, (uint32_t)(address - base)};
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t target_read(const struct target *t, uint32_t size)
+{
+	if (t->function->ops->bar_read == NULL) {
+		return 0;
+	}
+	return t->function->ops->bar_read(t->function, t->bar, t->offset, size);
+}
+
+static void target_write(const struct target *t, uint32_t size, uint64_t value)
+{
+	if (t->function->ops->bar_write != NULL) {
+		t->function->ops->bar_write(t->function, t->bar, t->offset, size, value);
+	}
+}
+
+/* --- configuration space --- */
+
+static struct vpci_function *find_function(struct vpci *vpci, uint32_t bdf)
+{
+	/* Bus 0 and function 0 only. */
+	if ((bdf & 7U) != 0 || bdf >> 3 >= VPCI_DEVICES_MAX) {
+		return NULL;
+	}
+	return vpci->device[index_clamp(bdf >> 3, VPCI_DEVICES_MAX)];
+}
+
+uint32_t vpci_config_read(struct vpci *vpci, uint32_t bdf, uint32_t offset, uint32_t size)
+{
+	struct vpci_function *function = find_function(vpci, bdf);
+
+	if (function == NULL || offset >= EXTENDED_CONFIG_SIZE) {
+		return all_ones(size);
+	}
+	if (offset + size > VPCI_CONFIG_SIZE) {
+		return 0; /* no extended capabilities */
+	}
+	if (function->ops->config_read != NULL) {
+		function->ops->config_read(function, offset, size);
+	}
+	return vpci_function_get(function, offset, size);
+}
+
+void vpci_config_write(struct vpci *vpci, uint32_t bdf, uint32_t offset, uint32_t size,
+		       uint32_t value)
+{
+	struct vpci_function *function = find_function(vpci, bdf);
+	uint32_t mask = 0;
+	uint32_t old;
+
+	if (function == NULL || offset + size > VPCI_CONFIG_SIZE) {
+		return;
+	}
+	for (uint32_t i = 0; i < size; i++) {
+		mask |= (uint32_t)function->writable[index_clamp(offset + i, VPCI_CONFIG_SIZE)]
+			<< (8 * i);
+	}
+	old = vpci_function_get(function, offset, size);
+	vpci_function_set(function, offset, size, (old & ~mask) | (value & mask));
+	if (function->ops->config_written != NULL) {
+		function->ops->config_written(function, offset, size);
+	}
+}
+
+/* --- ports and memory --- */
+
+static bool is_inside(uint32_t port, uint32_t size, uint32_t first, uint32_t count)
+{
+	return port >= first && port + size <= first + count;
+}
+
+/* Whether CONFIG_ADDRESS takes the access: only a dword reaches the register, the rest of it is
+ * not there (PCI 3.0, 3.2.2.3.2), but the reset control port is somebody else's. */
+static bool is_config_address(uint16_t port, uint32_t size)
+{
+	return is_inside(port, size, CONFIG_ADDRESS, 4) && !(port == RESET_CONTROL && size == 1);
+}
+
+static uint32_t address_bdf(const struct vpci *vpci)
+{
+	return (vpci->address >> 8) & 0xffffU;
+}
+
+bool vpci_io_read(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t *value)
+{
+	struct target target;
+
+	*value = all_ones(size);
+	if (is_config_address(port, size)) {
+		if (size == 4) {
+			*value = vpci->address;
+		}
+		return true;
+	}
+	if (is_inside(port, size, CONFIG_DATA, 4)) {
+		if ((vpci->address & ADDRESS_ENABLE) != 0) {
+			*value = vpci_config_read(vpci, address_bdf(vpci),
+						  (vpci->address & 0xfcU) + (port & 3U), size);
+		}
+		return true;
+	}
+	if (!find_bar(vpci, true, port, size, &target)) {
+		return false;
+	}
+	*value = (uint32_t)target_read(&target, size) & all_ones(size);
+	return true;
+}
+
+bool vpci_io_write(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t value)
+{
+	struct target target;
+
+	if (is_config_address(port, size)) {
+		if (size == 4) {
+			vpci->address = value & ADDRESS_VALID;
+		}
+		return true;
+	}
+	if (is_inside(port, size, CONFIG_DATA, 4)) {
+		if ((vpci->address & ADDRESS_ENABLE) != 0) {
+			vpci_config_write(vpci, address_bdf(vpci),
+					  (vpci->address & 0xfcU) + (port & 3U), size, value);
+		}
+		return true;
+	}
+	if (!find_bar(vpci, true, port, size, &target)) {
+		return false;
+	}
+	target_write(&target, size, value & all_ones(size));
+	return true;
+}
+
+bool vpci_mmio_read(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t *value)
+{
+	struct target target;
+
+	if (!find_bar(vpci, false, address.value, size, &target)) {
+		return false;
+	}
+	*value = target_read(&target, size);
+	return true;
+}
+
+bool vpci_mmio_write(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t value)
+{
+	struct target target;
+
+	if (!find_bar(vpci, false, address.value, size, &target)) {
+		return false;
+	}
+	target_write(&target, size, value);
+	return true;
+}
+
+/* --- set-up --- */
+
+static const struct vpci_function_ops no_ops = {0};
+
+static void function_set_bar(struct vpci_function *function, uint32_t bar)
+{
+	const struct vpci_bar *b = &function->bar[bar];
+	uint32_t offset = bar_offset(bar);
+	uint32_t writable = ~(b->size - 1) & (b->is_io ? BAR_IO_MASK : BAR_MEMORY_MASK);
+
+	if (b->size == 0) {
+		return;
+	}
+	vpci_function_set(function, offset, 4, b->address | (b->is_io ? BAR_IS_IO : 0));
+	for (uint32_t i = 0; i < 4; i++) {
+		function->writable[offset + i] = (uint8_t)(writable >> (8 * i));
+	}
+}
+
+static void header_reset(struct vpci_function *function)
+{
+	vpci_function_set(function, VPCI_COMMAND, 2, 0);
+	function->writable[VPCI_COMMAND] = COMMAND_WRITABLE & 0xffU;
+	function->writable[VPCI_COMMAND + 1] = COMMAND_WRITABLE >> 8;
+	for (uint32_t bar = 0; bar < VPCI_BARS_MAX; bar++) {
+		function_set_bar(function, bar);
+	}
+}
+
+void vpci_init(struct vpci *vpci)
+{
+	struct vpci_function *bridge = &vpci->host_bridge;
+
+	memset(vpci, 0, sizeof(*vpci));
+	bridge->ops = &no_ops;
+	vpci_function_set(bridge, 0, 2, HOST_BRIDGE_VENDOR);
+	vpci_function_set(bridge, 2, 2, HOST_BRIDGE_DEVICE);
+	vpci_function_set(bridge, HEADER_CLASS, 4, HOST_BRIDGE_CLASS);
+	vpci_add(vpci, 0, bridge);
+}
+
+void vpci_add(struct vpci *vpci, uint32_t number, struct vpci_function *function)
+{
+	vpci->device[number] = function;
+	header_reset(function);
+}
+
+void vpci_reset(struct vpci *vpci)
+{
+	vpci->address = 0;
+	for (uint32_t i = 0; i < VPCI_DEVICES_MAX; i++) {
+		struct vpci_function *function = vpci->device[i];
+
+		if (function == NULL) {
+			continue;
+		}
+		header_reset(function);
+		if (function->ops->reset != NULL) {
+			function->ops->reset(function);
+		}
+	}
+}
