@@ -9,10 +9,17 @@
 #ifndef HV_MEM_H
 #define HV_MEM_H
 
+#include "arch/x86_64/boot/handoff.h"
 #include "hv/types.h"
+
+/* Takes over the free ranges above 1 MiB of the loader's map (ascending, checked by the caller). */
+void mem_init(const struct handoff_range *ranges, uint32_t count);
 
 /* `size` bytes rounded up to pages, contiguous, page-aligned. Panics when memory is exhausted. */
 void *mem_alloc(size_t size);
+
+/* The same by its physical address, and not zeroed: usable before the direct map exists. */
+hpa_t mem_alloc_pages(size_t size);
 
 /* `size` bytes (a multiple of 2 MiB), contiguous, aligned to 2 MiB, or to 1 GiB where size allows
  * and such a range is free. Returns false when there is no such range. */

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CPUS_MAX 64U
+#define CPUS_MAX	  64U
+#define PERCPU_STACK_SIZE 0x4000U
 
 struct sched_cpu; /* hv/sched.h */
 
@@ -37,5 +38,20 @@ static inline struct cpu *this_cpu(void)
 /* CPUs that are up, and one of them (index below cpu_count()). */
 uint32_t cpu_count(void);
 struct cpu *cpu_get(uint32_t index);
+
+/* For the platform: points the calling CPU's GS base at entry `index`, and fills the entry. */
+struct cpu *percpu_enter(uint32_t index);
+
+/* Maps the stacks of CPU `index`: sets stack_top and the TSS's IST. Bootstrap CPU, at boot. */
+void percpu_map_stacks(uint32_t index);
+
+/* Counts one more CPU as up; they come up in the order of their indices. */
+void percpu_add_online(void);
+
+/* When `address` lies in a guard page: the name of the stack above it, and whose it is. */
+const char *percpu_guarded_stack(uint64_t address, uint32_t *index);
+
+/* The end of the stack that `address` lies in, or 0 when it lies in none. */
+uint64_t percpu_stack_end(uint64_t address);
 
 #endif
