@@ -6,3 +6,4 @@ MUXPACK_SRCS := $(addprefix tools/muxpack/,blob.c elf_image.c expand.c files.c k
 	model.c pack.c parse.c print.c report.c resolve.c text.c) $(MANIFEST_SRCS)
 
 $(eval $(call host_tool,muxpack,tools/muxpack/main.c $(MUXPACK_SRCS)))
+$(eval $(call host_tool,mksyms,tools/mksyms/main.c))

@@ -61,7 +61,7 @@ static void choose_cids(struct model *model)
 }
 
 /* One CPU for all vCPUs, or one for each. */
-static void spread_cpus(struct model_partition *partition, struct report *report)
+static bool spread_cpus(struct model_partition *partition, struct report *report)
 {
 	if (partition->cpu_count <= 1) {
 		for (uint32_t i = 1; i < partition->vcpus; i++) {
@@ -71,8 +71,9 @@ static void spread_cpus(struct model_partition *partition, struct report *report
 		report_error(report, keys_line_of(partition, "cpus"),
 			     "cpus names %u CPUs for %u vCPUs; name one, or one for each",
 			     partition->cpu_count, partition->vcpus);
+		return false;
 	}
-	partition->cpu_count = partition->vcpus;
+	return true;
 }
 
 static void check_cpus(struct model *model, const struct model_partition *partition,
@@ -95,8 +96,9 @@ static void resolve_cpus(struct model *model, struct report *report)
 {
 	model->cpu_count_min = model->poll_cpu == MUX_POLL_CPU_NONE ? 0 : model->poll_cpu + 1;
 	for (uint32_t i = 0; i < model->partition_count; i++) {
-		spread_cpus(&model->partitions[i], report);
-		check_cpus(model, &model->partitions[i], report);
+		if (spread_cpus(&model->partitions[i], report)) {
+			check_cpus(model, &model->partitions[i], report);
+		}
 	}
 }
 

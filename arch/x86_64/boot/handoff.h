@@ -6,7 +6,11 @@
  * CR3 = page tables of the loader that map all RAM at its physical address (identity) and the
  * hypervisor at its link address; RSP = a loader stack of at least 16 KiB. Boot services have
  * ended. The handoff, the blob, the memory map and the page tables lie in memory marked
- * HANDOFF_LOADER in the map.
+ * HANDOFF_LOADER in the map. Memory below 1 MiB is never HANDOFF_FREE: the trampoline is
+ * HANDOFF_LOADER, the rest is left to the firmware.
+ *
+ * Symbol table (tools/mksyms): u32 count, then count times (u32 offset of the symbol from the link
+ * base, ascending; u32 offset of its name in the names), then the NUL-terminated names.
  */
 #ifndef ARCH_X86_64_BOOT_HANDOFF_H
 #define ARCH_X86_64_BOOT_HANDOFF_H
@@ -46,7 +50,7 @@ struct handoff {
 	uint64_t trampoline; /* physical address of 2 free pages below 1 MiB for AP start-up */
 	uint64_t tsc_khz;    /* measured against the firmware's Stall() */
 	uint64_t tsc_start;  /* TSC at the loader's start */
-	uint64_t symbols;    /* physical address of the symbol table blob, or 0 */
+	uint64_t symbols;    /* physical address of the symbol table, or 0; see below */
 	uint64_t symbols_size;
 };
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# The EFI loader: $(BUILD)/boot/loader.efi, to which tools/mkimage adds hypervisor and manifest as sections.
+
+HV_SRCS += hv/manifest.c hv/crc32c.c
+
+EFI_INCLUDE := /usr/include/efi
+EFI_LDS     := /usr/lib/elf_x86_64_efi.lds
+EFI_CRT0    := /usr/lib/crt0-efi-x86_64.o
+
+# -mno-red-zone, -fshort-wchar and position independence are the firmware's rules; warnings of GNU-EFI's headers are
+# not ours (-isystem).
+efi_CC     = $(CC)
+efi_CFLAGS = $(COMMON) -O2 -ffreestanding -nostdinc -isystem hv/libc -isystem $(EFI_INCLUDE) \
+	-isystem $(EFI_INCLUDE)/x86_64 -isystem $(CC_INCLUDE) -DGNU_EFI_USE_MS_ABI -fpic -fshort-wchar \
+	-fvisibility=hidden -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -DMUX_LOADER=1
+$(eval $(call flavour_rules,efi))
+
+LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c console.c image.c memory_map.c page_tables.c \
+	source.c jump.S) hv/manifest.c hv/crc32c.c hv/libc/string.c
+LOADER_OBJS := $(call objects,efi,$(LOADER_SRCS))
+LOADER_EFI  := $(BUILD)/boot/loader.efi
+ALL_OBJECTS += $(LOADER_OBJS)
+
+$(BUILD)/boot/loader.so: $(LOADER_OBJS)
+	@mkdir -p $(@D)
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack --build-id=none \
+		--no-warn-rwx-segments --no-undefined -T $(EFI_LDS) -o $@ $(EFI_CRT0) $^ -L/usr/lib -l:libgnuefi.a
+
+$(LOADER_EFI): $(BUILD)/boot/loader.so
+	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc \
+		--output-target efi-app-x86_64 --subsystem=10 $< $@
