@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#define MSR_TSC		      0x010U
 #define MSR_APIC_BASE	      0x01bU
 #define APIC_BASE_BSP	      (1ULL << 8)
 #define APIC_BASE_X2APIC      (1ULL << 10)

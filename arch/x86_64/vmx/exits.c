@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the VMCS's exit information to a generic exit (SDM 3C 26.9 the fields, 28.2 their meaning,
+ * appendix C the numbers). Decoding only: nothing here changes the guest.
+ */
+#include "arch/x86_64/vmx/vmx.h"
+
+#define REASON_ENTRY_FAILED (1U << 31)
+
+enum vmx_reason {
+	REASON_EXCEPTION = 0,
+	REASON_EXTERNAL_INTERRUPT = 1,
+	REASON_TRIPLE_FAULT = 2,
+	REASON_WINDOW = 7,
+	REASON_CPUID = 10,
+	REASON_GETSEC = 11,
+	REASON_HLT = 12,
+	REASON_INVD = 13,
+	REASON_RDPMC = 15,
+	REASON_VMCALL = 18,
+	REASON_VMCLEAR = 19,
+	REASON_VMXON = 27,
+	REASON_CR = 28,
+	REASON_IO = 30,
+	REASON_RDMSR = 31,
+	REASON_WRMSR = 32,
+	REASON_MWAIT = 36,
+	REASON_MONITOR = 39,
+	REASON_EPT_VIOLATION = 48,
+	REASON_INVEPT = 50,
+	REASON_TIMER = 52,
+	REASON_INVVPID = 53,
+	REASON_WBINVD = 54,
+	REASON_XSETBV = 55,
+	REASON_VMFUNC = 59,
+};
+
+static const char *const exit_names[] = {
+	[0] = "exception",
+	[1] = "external interrupt",
+	[2] = "triple fault",
+	[3] = "INIT",
+	[4] = "SIPI",
+	[7] = "interrupt window",
+	[8] = "NMI window",
+	[9] = "task switch",
+	[10] = "CPUID",
+	[11] = "GETSEC",
+	[12] = "HLT",
+	[13] = "INVD",
+	[15] = "RDPMC",
+	[18] = "VMCALL",
+	[19] = "VMCLEAR",
+	[20] = "VMLAUNCH",
+	[21] = "VMPTRLD",
+	[22] = "VMPTRST",
+	[23] = "VMREAD",
+	[24] = "VMRESUME",
+	[25] = "VMWRITE",
+	[26] = "VMXOFF",
+	[27] = "VMXON",
+	[28] = "control register access",
+	[29] = "debug register",
+	[30] = "port I/O",
+	[31] = "RDMSR",
+	[32] = "WRMSR",
+	[33] = "invalid guest state",
+	[34] = "MSR loading",
+	[36] = "MWAIT",
+	[39] = "MONITOR",
+	[40] = "PAUSE",
+	[41] = "machine check",
+	[43] = "TPR below threshold",
+	[44] = "APIC access",
+	[45] = "virtualised EOI",
+	[48] = "EPT violation",
+	[49] = "EPT misconfiguration",
+	[50] = "INVEPT",
+	[51] = "RDTSCP",
+	[52] = "preemption timer",
+	[53] = "INVVPID",
+	[54] = "WBINVD",
+	[55] = "XSETBV",
+	[56] = "APIC write",
+	[58] = "INVPCID",
+	[59] = "VMFUNC",
+};
+
+const char *vmx_exit_name(uint32_t raw)
+{
+	uint32_t number = raw & 0xffff;
+
+	if (number >= ARRAY_COUNT(exit_names) || exit_names[number] == NULL) {
+		return "unknown exit";
+	}
+	return exit_names[number];
+}
+
+/* SDM 3C 26.9.2: VM-exit interruption information. */
+static void exit_decode_exception(struct virt_exit *exit)
+{
+	uint64_t info = vmcs_read(VMCS_EXIT_INTERRUPTION);
+	uint32_t type = (uint32_t)(info >> 8) & 7;
+
+	if (type == 2) {
+		exit->reason = VIRT_EXIT_NMI;
+		return;
+	}
+	exit->reason = VIRT_EXIT_EXCEPTION;
+	exit->exception.vector = (uint8_t)info;
+	exit->exception.has_error = (info & (1U << 11)) != 0;
+	exit->exception.error =
+		exit->exception.has_error ? (uint32_t)vmcs_read(VMCS_EXIT_ERROR_CODE) : 0;
+}
+
+/* SDM 3C table 28-3: control-register accesses. CR8 is ring 0's only without APIC virtualisation.
+ */
+static void exit_decode_cr(struct vcpu *vcpu, struct virt_exit *exit)
+{
+	uint64_t q = exit->detail;
+	uint8_t number = q & 0xf;
+	uint8_t type = (q >> 4) & 3;
+	uint8_t reg = (q >> 8) & 0xf;
+
+	exit->reason = VIRT_EXIT_CR_WRITE;
+	exit->cr.number = number;
+	if (type == 0) {
+		exit->cr.value = reg == REG_RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->regs[reg];
+	} else if (type == 2) { /* CLTS */
+		exit->cr.value = vmx_register_read(vcpu, VIRT_CR0) & ~(1ULL << 3);
+	} else if (type == 3) { /* LMSW: bits 3..0; PE can't be cleared */
+		uint64_t cr0 = vmx_register_read(vcpu, VIRT_CR0);
+
+		exit->cr.value = (cr0 & ~0xeULL) | ((q >> 16) & 0xf);
+	} else if (number == 8 && reg != REG_RSP) {
+		exit->reason = VIRT_EXIT_CR8_READ;
+		exit->cr.number = reg;
+	} else {
+		exit->reason = VIRT_EXIT_UNKNOWN;
+	}
+}
+
+/* SDM 3C table 28-5. */
+static void exit_decode_io(struct virt_exit *exit)
+{
+	uint64_t q = exit->detail;
+
+	exit->reason = VIRT_EXIT_IO;
+	exit->io.port = (uint16_t)(q >> 16);
+	exit->io.size = (uint8_t)((q & 7) + 1);
+	exit->io.is_write = (q & 8) == 0;
+	exit->io.is_string = (q & 0x10) != 0;
+}
+
+/* SDM 3C table 28-7. */
+static void exit_decode_memory(struct virt_exit *exit)
+{
+	exit->reason = VIRT_EXIT_MEMORY;
+	exit->memory.address = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS));
+	exit->memory.is_read = (exit->detail & 1) != 0;
+	exit->memory.is_write = (exit->detail & 2) != 0;
+	exit->memory.is_fetch = (exit->detail & 4) != 0;
+}
+
+void vmx_exit_decode(struct vcpu *vcpu, struct virt_exit *exit)
+{
+	uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
+
+	exit->raw = reason;
+	exit->detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	if ((reason & REASON_ENTRY_FAILED) != 0) {
+		exit->reason = VIRT_EXIT_ENTRY_FAILED;
+		return;
+	}
+	switch (reason) {
+	case REASON_EXCEPTION: exit_decode_exception(exit); return;
+	case REASON_IO: exit_decode_io(exit); return;
+	case REASON_EPT_VIOLATION: exit_decode_memory(exit); return;
+	case REASON_CR: exit_decode_cr(vcpu, exit); return;
+	case REASON_EXTERNAL_INTERRUPT: exit->reason = VIRT_EXIT_INTERRUPT; return;
+	case REASON_TIMER: exit->reason = VIRT_EXIT_TIMER; return;
+	case REASON_WINDOW: exit->reason = VIRT_EXIT_WINDOW; return;
+	case REASON_HLT: exit->reason = VIRT_EXIT_HLT; return;
+	case REASON_RDMSR: exit->reason = VIRT_EXIT_MSR_READ; return;
+	case REASON_WRMSR: exit->reason = VIRT_EXIT_MSR_WRITE; return;
+	case REASON_CPUID: exit->reason = VIRT_EXIT_CPUID; return;
+	case REASON_VMCALL: exit->reason = VIRT_EXIT_HYPERCALL; return;
+	case REASON_XSETBV: exit->reason = VIRT_EXIT_XSETBV; return;
+	case REASON_TRIPLE_FAULT: exit->reason = VIRT_EXIT_TRIPLE_FAULT; return;
+	case REASON_INVD:
+	case REASON_WBINVD: exit->reason = VIRT_EXIT_CACHE; return;
+	case REASON_RDPMC: exit->reason = VIRT_EXIT_PROTECTION; return;
+	case REASON_GETSEC:
+	case REASON_MWAIT:
+	case REASON_MONITOR:
+	case REASON_INVEPT:
+	case REASON_INVVPID:
+	case REASON_VMFUNC: exit->reason = VIRT_EXIT_UNDEFINED; return;
+	default: break;
+	}
+	exit->reason = reason >= REASON_VMCLEAR && reason <= REASON_VMXON ? VIRT_EXIT_UNDEFINED
+									  : VIRT_EXIT_UNKNOWN;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Port and memory-mapped accesses of a partition, and interrupt messages within it. Ports that no
+ * virtual device has behave as on a bus where nobody answers: reads give all ones, writes are lost.
+ */
+#include "hv/exit.h"
+
+#include "hv/mmio_decode.h"
+#include "hv/partition.h"
+#include "hv/vpci/virtio_pci.h"
+
+static void sipi_send(struct vcpu *target, uint32_t sipi)
+{
+	atomic_fetch_or_explicit(&target->sipi, sipi, memory_order_release);
+	vcpu_notify(target);
+}
+
+void io_send_message(struct partition *partition, const struct vcpu *sender,
+		     const struct vlapic_message *message)
+{
+	const struct vlapic *from = sender != NULL ? &sender->lapic : NULL;
+
+	for (uint32_t i = 0; i < partition->vcpu_count; i++) {
+		struct vcpu *target = partition->vcpu[i];
+
+		if (!vlapic_is_target(&target->lapic, from, message)) {
+			continue;
+		}
+		switch (message->delivery) {
+		case VLAPIC_LOWEST: vcpu_post_interrupt(target, message->vector); return;
+		case VLAPIC_FIXED: vcpu_post_interrupt(target, message->vector); break;
+		case VLAPIC_INIT: sipi_send(target, VCPU_SIPI_INIT); break;
+		case VLAPIC_STARTUP: sipi_send(target, VCPU_SIPI_VECTOR | message->vector); break;
+		case VLAPIC_NMI: break; /* not offered: docs/guest-interface.md */
+		}
+	}
+}
+
+void io_send_msi(void *owner, uint64_t address, uint32_t data)
+{
+	struct vlapic_message message;
+
+	if (vlapic_msi_decode(address, data, &message) == 0) {
+		io_send_message(owner, NULL, &message);
+	}
+}
+
+static uint32_t port_read(struct partition *partition, uint16_t port, uint32_t size)
+{
+	uint32_t value = 0xffffffffU;
+
+	spin_lock(&partition->device_lock);
+	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
+		value = vuart_read(&partition->vuart, port);
+	} else if (!vpci_io_read(&partition->vpci, port, size, &value)) {
+		value = 0xffffffffU;
+	}
+	spin_unlock(&partition->device_lock);
+	return value;
+}
+
+static void port_write(struct partition *partition, uint16_t port, uint32_t size, uint32_t value)
+{
+	spin_lock(&partition->device_lock);
+	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
+		vuart_write(&partition->vuart, port, (uint8_t)value);
+	} else {
+		vpci_io_write(&partition->vpci, port, size, value);
+	}
+	spin_unlock(&partition->device_lock);
+}
+
+/* IN changes only as many bytes of RAX as it reads, a doubleword clears the upper half (SDM 2A,
+ * IN). */
+static uint64_t merge_rax(uint64_t rax, uint32_t value, uint8_t size)
+{
+	switch (size) {
+	case 1: return (rax & ~0xffULL) | (value & 0xff);
+	case 2: return (rax & ~0xffffULL) | (value & 0xffff);
+	default: return value;
+	}
+}
+
+enum vcpu_next exit_handle_io(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	struct partition *partition = vcpu->partition;
+	uint16_t queue;
+
+	if (exit->io.is_string) {
+		vcpu_fault(vcpu, exit, "string I/O at port 0x%x is not offered", exit->io.port);
+		return VCPU_STOP;
+	}
+	if (exit->io.is_write && partition->port != NULL &&
+	    virtio_pci_is_notify(&partition->transport, exit->io.port, &queue)) {
+		vcpu->counters.exits_by_kind[MUX_EXIT_KIND_KICK]++;
+		virtio_pci_notify(&partition->transport, queue);
+		return VCPU_ADVANCE;
+	}
+	vcpu->counters.exits_by_kind[MUX_EXIT_KIND_IO]++;
+	if (exit->io.is_write) {
+		port_write(partition, exit->io.port, exit->io.size, (uint32_t)vcpu->regs[REG_RAX]);
+	} else {
+		vcpu->regs[REG_RAX] = merge_rax(vcpu->regs[REG_RAX],
+						port_read(partition, exit->io.port, exit->io.size),
+						exit->io.size);
+	}
+	return VCPU_ADVANCE;
+}
+
+static uint64_t register_get(struct vcpu *vcpu, uint8_t reg)
+{
+	return reg == REG_RSP ? virt->register_read(vcpu, VIRT_RSP) : vcpu->regs[reg % REG_COUNT];
+}
+
+static void register_set(struct vcpu *vcpu, uint8_t reg, uint64_t value)
+{
+	if (reg == REG_RSP) {
+		virt->register_write(vcpu, VIRT_RSP, value);
+	} else {
+		vcpu->regs[reg % REG_COUNT] = value;
+	}
+}
+
+/* One decoded MOV to or from a memory BAR. False: no BAR there. */
+static bool mmio_access(struct vcpu *vcpu, gpa_t address, const struct mmio_instruction *mov)
+{
+	struct partition *partition = vcpu->partition;
+	uint64_t value = 0;
+	bool done;
+
+	if (mov->is_write) {
+		value = mmio_decode_store(mov, register_get(vcpu, mov->reg));
+	}
+	spin_lock(&partition->device_lock);
+	done = mov->is_write ? vpci_mmio_write(&partition->vpci, address, mov->size, value)
+			     : vpci_mmio_read(&partition->vpci, address, mov->size, &value);
+	spin_unlock(&partition->device_lock);
+	if (done && !mov->is_write) {
+		register_set(vcpu, mov->reg,
+			     mmio_decode_load(mov, register_get(vcpu, mov->reg), value));
+	}
+	return done;
+}
+
+enum vcpu_next exit_handle_memory(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	const char *access = exit->memory.is_fetch   ? "execution"
+			     : exit->memory.is_write ? "write"
+						     : "read";
+	uint64_t address = exit->memory.address.value;
+	struct mmio_instruction mov;
+	uint8_t bytes[15];
+	uint32_t fetched;
+
+	if (exit->memory.is_fetch || address < VPCI_MEMORY_FIRST || address > VPCI_MEMORY_LAST) {
+		vcpu_fault(vcpu, exit, "%s at GPA 0x%lx, which it does not have", access, address);
+		return VCPU_STOP;
+	}
+	fetched = vcpu_fetch(vcpu, bytes);
+	if (mmio_decode(bytes, fetched, virt->register_read(vcpu, VIRT_IS_64BIT) != 0, &mov) != 0) {
+		vcpu_fault(vcpu, exit,
+			   "%s at GPA 0x%lx by an instruction that is not offered there", access,
+			   address);
+		return VCPU_STOP;
+	}
+	if (mov.is_write != exit->memory.is_write ||
+	    !mmio_access(vcpu, exit->memory.address, &mov)) {
+		vcpu_fault(vcpu, exit, "%s at GPA 0x%lx, where it has no device", access, address);
+		return VCPU_STOP;
+	}
+	virt->register_write(vcpu, VIRT_RIP, virt->register_read(vcpu, VIRT_RIP) + mov.length);
+	return VCPU_RESUME;
+}
