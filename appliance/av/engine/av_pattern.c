@@ -4,7 +4,6 @@
 #include "appliance/av/engine/av_program.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 struct parser {
 	const char *text;
@@ -81,11 +80,8 @@ static const char *read_alternative(struct parser *parser)
 		char c = parser->text[parser->at];
 		const char *reason;
 
-		if (strchr("({[*!", c) != NULL) {
+		if (c == '(' || c == '!' || c == '{' || c == '[' || c == '*') {
 			return "alternatives may hold bytes and ?? only";
-		}
-		if (strchr("BLW", c) != NULL && alternative->length == 0) {
-			return "the classes (B), (L) and (W) are not supported";
 		}
 		if (out->choice_size == AV_PART_LENGTH_MAX) {
 			return "alternatives are too long";
@@ -117,6 +113,15 @@ static bool may_be_negated(const struct av_pattern *out, unsigned int first, uns
 	return true;
 }
 
+/* ClamAV's boundary classes (B), (L), (W); B followed by a digit is a byte. */
+static bool is_class(const struct parser *parser)
+{
+	const char *text = parser->text + parser->at;
+
+	return parser->length - parser->at >= 3 && text[2] == ')' &&
+	       (text[1] == 'B' || text[1] == 'L' || text[1] == 'W');
+}
+
 /* At '(' or '!('. */
 static const char *read_group(struct parser *parser)
 {
@@ -128,6 +133,9 @@ static const char *read_group(struct parser *parser)
 	parser->at += negated ? 1 : 0;
 	if (parser->at == parser->length || parser->text[parser->at] != '(') {
 		return "'!' without '('";
+	}
+	if (is_class(parser)) {
+		return "the classes (B), (L) and (W) are not supported";
 	}
 	do {
 		const char *reason;
