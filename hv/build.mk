@@ -2,7 +2,7 @@
 # Generic part of ring 0, and the VT-x backend: HV_SRCS += ... (the platform has log, memory and libc in
 # its own list).
 
-HV_SRCS += hv/build.c hv/cpuid.c hv/crc32c.c hv/exit.c hv/hypercall.c hv/io.c hv/machine.c hv/manifest.c hv/msr.c \
+HV_SRCS += hv/build.c hv/cpuid.c hv/exit.c hv/hypercall.c hv/io.c hv/machine.c hv/msr.c \
 	hv/partition.c hv/sched.c hv/vcpu.c arch/x86_64/fpu.c arch/x86_64/nested.c
 HV_SRCS += $(addprefix arch/x86_64/vmx/, controls.c entry.S exits.c registers.c run.c state.c vmx.c)
 include hv/devices.mk hv/vsock/sources.mk
