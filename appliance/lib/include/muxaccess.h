@@ -76,8 +76,8 @@ struct mux_service_options {
  */
 int mux_service_create(const struct mux_service_options *options, struct mux_service **service);
 
-/* Ends all sessions without further callbacks (requests' too) and frees everything except kept
- * events, which remain to be released. Not from a callback. NULL is allowed. */
+/* Ends all sessions without further callbacks (requests' too) and frees everything except events
+ * that still want mux_verdict() or mux_event_release(). Not from a callback. NULL is allowed. */
 void mux_service_destroy(struct mux_service *service);
 
 /* Runs until mux_service_stop(). Returns 0, or the first error of mux_service_step(). */
@@ -307,8 +307,14 @@ typedef void (*mux_process_callback)(struct mux_agent *agent,
 struct mux_call {
 	mux_done_callback done; /* exactly once, unless cancelled; may be NULL */
 	void *context;
-	uint32_t timeout_ms; /* longest silence of the agent; 0: MUX_TIMEOUT_DEFAULT_MS */
+	/* Longest time in the queue, and from there on from one answer of the agent to the next; 0:
+	 * MUX_TIMEOUT_DEFAULT_MS. */
+	uint32_t timeout_ms;
 };
+
+/* Requests to one agent that have not ended. The library has at most 16 of them under way at once,
+ * and sends the others, in order, as these end. */
+#define MUX_REQUESTS_MAX 1024U
 
 #define MUX_READ_ALL UINT64_MAX /* as length: to the end of the file */
 
@@ -317,7 +323,7 @@ struct mux_call {
  *   -ENOTCONN   the agent is gone
  *   -ENOTSUP    it cannot do this (its HELLO said so)
  *   -EINVAL     a path is NULL or longer than 1024 bytes, or an argument is out of range
- *   -EAGAIN     64 requests are outstanding, or too much waits to be sent: try again later
+ *   -EAGAIN     MUX_REQUESTS_MAX requests to this agent have not ended: try again later
  *   -ENOMEM
  * and then no callback comes. Otherwise `call->done` is called once, later. `call` is copied.
  */
