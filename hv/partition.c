@@ -276,5 +276,6 @@ void partition_stats(struct partition *partition, struct mux_stats *stats)
 	if (partition->port != NULL) {
 		vsock_port_stats(partition->port, stats);
 	}
+	stats->restarts = partition->restarts;
 	stats->ticks_now = rdtsc();
 }

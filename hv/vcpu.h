@@ -35,7 +35,7 @@ struct vcpu_counters {
 	uint64_t switch_ticks;
 	uint64_t kicks;
 	uint64_t interrupts;
-	uint64_t exits_by_kind[16];
+	uint64_t exits_by_kind[15]; /* enum mux_exit_kind */
 };
 
 struct vcpu {

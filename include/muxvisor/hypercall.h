@@ -104,7 +104,8 @@ struct mux_stats {
 	uint64_t device_errors;	    /* times its queues broke the rules and its port was stopped */
 	uint64_t ticks_now;	    /* TSC at the call, as the guest sees it */
 	uint64_t switch_ticks;	    /* part of ring0_ticks spent in the switch */
-	uint64_t exits_by_kind[16]; /* enum mux_exit_kind */
+	uint64_t restarts;	    /* of the partition */
+	uint64_t exits_by_kind[15]; /* enum mux_exit_kind */
 };
 
 enum mux_exit_kind {
