@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Split virtqueue, device side: everything but the few lines that every packet runs. Locking: the
+ * caller's.
+ */
+#include "hv/vsock/virtq.h"
+
+/* A descriptor, copied. */
+struct descriptor {
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags;
+	uint16_t next;
+};
+
+/* An indirect table may lie at any address, so that its descriptors need not be aligned. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) word;
+
+/* volatile: each word is loaded once, whatever becomes of the copy. The driver's writes were made
+ * visible by the acquire in virtq_look. */
+static struct descriptor descriptor_read(const uint8_t *table, uint32_t index)
+{
+	const volatile word *at =
+		(const volatile word *)(const void *)(table + (size_t)index * VIRTQ_DESC_SIZE);
+	uint64_t low = at[0];
+	uint64_t high = at[1];
+
+	return (struct descriptor){
+		.address = low,
+		.length = (uint32_t)high,
+		.flags = (uint16_t)(high >> 32),
+		.next = (uint16_t)(high >> 48),
+	};
+}
+
+static enum vsock_fault address_fault(const struct descriptor *d)
+{
+	return d->address + d->length < d->address ? VSOCK_FAULT_ADDRESS_WRAP : VSOCK_FAULT_ADDRESS;
+}
+
+static enum vsock_fault add_segment(const struct virtq *q, const struct descriptor *d,
+				    uint16_t direction, struct virtq_chain *chain)
+{
+	struct virtq_segment *segment = &chain->segment[chain->count];
+
+	if ((d->flags & VIRTQ_DESC_WRITE) != direction) {
+		return direction != 0 ? VSOCK_FAULT_NOT_WRITABLE : VSOCK_FAULT_NOT_READABLE;
+	}
+	if (d->length == 0) {
+		return VSOCK_FAULT_LENGTH_ZERO;
+	}
+	segment->base = guest_mem_ptr(q->mem, gpa(d->address), d->length);
+	if (segment->base == NULL) {
+		return address_fault(d);
+	}
+	segment->length = d->length;
+	chain->length += d->length;
+	chain->count++;
+	return chain->length > UINT32_MAX ? VSOCK_FAULT_LENGTH_TOTAL : VSOCK_FAULT_NONE;
+}
+
+/* Virtio 1.2, 2.7.5.3.1: the descriptor's own write flag is ignored. */
+static enum vsock_fault open_indirect(const struct virtq *q, const struct descriptor *d,
+				      const uint8_t **table, uint32_t *count)
+{
+	if (!q->indirect) {
+		return VSOCK_FAULT_INDIRECT_FEATURE;
+	}
+	if (*table != q->table) {
+		return VSOCK_FAULT_INDIRECT_NESTED;
+	}
+	if ((d->flags & VIRTQ_DESC_NEXT) != 0) {
+		return VSOCK_FAULT_INDIRECT_NEXT;
+	}
+	if (d->length == 0 || d->length % VIRTQ_DESC_SIZE != 0) {
+		return VSOCK_FAULT_INDIRECT_LENGTH;
+	}
+	*table = guest_mem_ptr(q->mem, gpa(d->address), d->length);
+	if (*table == NULL) {
+		return VSOCK_FAULT_INDIRECT_ADDRESS;
+	}
+	*count = d->length / VIRTQ_DESC_SIZE;
+	return VSOCK_FAULT_NONE;
+}
+
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t direction,
+				  struct virtq_chain *chain)
+{
+	const uint8_t *table = q->table;
+	uint32_t count = q->size;
+	uint32_t index = head;
+	uint32_t in_table = 0; /* descriptors read from the table */
+	enum vsock_fault fault;
+
+	chain->length = 0;
+	chain->count = 0;
+	/* Each pass adds a segment, or opens the one indirect table. */
+	for (;;) {
+		struct descriptor d = descriptor_read(table, index);
+
+		chain->bad = (uint16_t)index;
+		if (__builtin_expect((d.flags & VIRTQ_DESC_INDIRECT) != 0, 0)) {
+			fault = open_indirect(q, &d, &table, &count);
+			index = 0;
+			in_table = 0;
+			if (fault != VSOCK_FAULT_NONE) {
+				return fault;
+			}
+			continue;
+		}
+		fault = add_segment(q, &d, direction, chain);
+		if (fault != VSOCK_FAULT_NONE || (d.flags & VIRTQ_DESC_NEXT) == 0) {
+			return fault;
+		}
+		if (d.next >= count) {
+			return VSOCK_FAULT_NEXT_RANGE;
+		}
+		if (++in_table >= count) {
+			return VSOCK_FAULT_LOOP;
+		}
+		if (chain->count == VIRTQ_SEGMENTS_MAX) {
+			return VSOCK_FAULT_SEGMENTS;
+		}
+		index = (uint32_t)index_clamp(d.next, count);
+	}
+}
+
+static enum vsock_fault check_config(const struct virtio_queue_config *config)
+{
+	uint16_t size = config->size;
+
+	if (size == 0 || size > VIRTQ_SIZE_MAX || (size & (size - 1)) != 0) {
+		return VSOCK_FAULT_QUEUE_SIZE;
+	}
+	/* virtio 1.2, 2.7: alignments of the three parts */
+	if (config->descriptors.value % 16 != 0 || config->driver.value % 2 != 0 ||
+	    config->device.value % 4 != 0) {
+		return VSOCK_FAULT_QUEUE_ALIGNMENT;
+	}
+	return VSOCK_FAULT_NONE;
+}
+
+enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config *config,
+			      const struct guest_mem *mem, bool event_index, bool indirect)
+{
+	enum vsock_fault fault = check_config(config);
+	struct virtq fresh = {.mem = mem, .event_index = event_index, .indirect = indirect};
+	size_t size = config->size;
+
+	virtq_disable(q);
+	if (fault != VSOCK_FAULT_NONE) {
+		return fault;
+	}
+	/* Each ring has flags and index in front and the event field behind: 6 bytes. The event
+	 * fields are there whether they are used or not. */
+	fresh.table = guest_mem_ptr(mem, config->descriptors, size * VIRTQ_DESC_SIZE);
+	fresh.avail = guest_mem_ptr(mem, config->driver, size * sizeof(uint16_t) + 6);
+	fresh.used =
+		guest_mem_ptr(mem, config->device, size * sizeof(struct virtq_used_element) + 6);
+	if (fresh.table == NULL || fresh.avail == NULL || fresh.used == NULL) {
+		return VSOCK_FAULT_QUEUE_ADDRESS;
+	}
+	fresh.used_event = &fresh.avail->ring[size];
+	fresh.avail_event = (_Atomic uint16_t *)(void *)&fresh.used->ring[size];
+	fresh.size = config->size;
+	*q = fresh;
+	virtq_disarm(q);
+	return VSOCK_FAULT_NONE;
+}
+
+void virtq_disable(struct virtq *q)
+{
+	*q = (struct virtq){.size = 0};
+}
+
+bool virtq_wants_interrupt(struct virtq *q)
+{
+	uint16_t old = q->used_signaled;
+	uint16_t event;
+
+	q->used_signaled = q->used_next;
+	if (!q->event_index) {
+		uint16_t flags = atomic_load_explicit(&q->avail->flags, memory_order_relaxed);
+
+		return (flags & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
+	}
+	event = atomic_load_explicit(q->used_event, memory_order_relaxed);
+	/* virtio 1.2, 2.7.7.2: the event lies in [old, used_next). */
+	return (uint16_t)(q->used_next - event - 1) < (uint16_t)(q->used_next - old);
+}
+
+void virtq_disarm(struct virtq *q)
+{
+	q->armed = false;
+	if (q->event_index) {
+		/* One behind: the driver has to add 65535 entries to reach it. */
+		atomic_store_explicit(q->avail_event, (uint16_t)(q->avail_next - 1),
+				      memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&q->used->flags, VIRTQ_USED_NO_NOTIFY, memory_order_relaxed);
+	}
+}
+
+enum virtq_take virtq_arm(struct virtq *q)
+{
+	q->armed = true;
+	if (q->event_index) {
+		atomic_store_explicit(q->avail_event, q->avail_next, memory_order_relaxed);
+	} else {
+		atomic_store_explicit(&q->used->flags, 0, memory_order_relaxed);
+	}
+	/* Pairs with the driver's full barrier between its index and reading the event (virtio 1.2,
+	 * 2.7.13.4): either the driver sees the event and kicks, or the look sees its entry. */
+	atomic_thread_fence(memory_order_seq_cst);
+	return virtq_look(q);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device's side of a split virtqueue (virtio 1.2, 2.7) with event index and indirect tables.
+ *
+ * The rings are located once, when the driver enables the queue; the guest's RAM stays mapped, so
+ * the pointers stay good. What the driver writes is read exactly once, into a copy that is then
+ * checked; the private indices here are authoritative, and nothing that the device wrote to the
+ * guest's memory is read back.
+ *
+ * It knows nothing of vsock, and does not decide when to signal the driver.
+ *
+ * Locking: none; the caller's lock covers the queue.
+ */
+#ifndef HV_VSOCK_VIRTQ_H
+#define HV_VSOCK_VIRTQ_H
+
+#include "hv/guest_mem.h"
+#include "hv/types.h"
+#include "hv/vpci/virtio_device.h"
+#include "hv/vsock/fault.h"
+
+#include <stdatomic.h>
+
+#define VIRTQ_SIZE_MAX	   128U
+#define VIRTQ_SEGMENTS_MAX 20U /* buffers of one chain, wherever their descriptors are */
+
+#define VIRTQ_DESC_NEXT	    1U
+#define VIRTQ_DESC_WRITE    2U /* the device writes the buffer */
+#define VIRTQ_DESC_INDIRECT 4U
+#define VIRTQ_DESC_SIZE	    16U
+
+#define VIRTQ_USED_NO_NOTIFY	 1U
+#define VIRTQ_AVAIL_NO_INTERRUPT 1U
+
+/* In the guest's memory. The driver writes it; used_event follows ring[size]. */
+struct virtq_avail {
+	_Atomic uint16_t flags;
+	_Atomic uint16_t index;
+	_Atomic uint16_t ring[];
+};
+
+struct virtq_used_element {
+	_Atomic uint32_t id;
+	_Atomic uint32_t length;
+};
+
+/* In the guest's memory. The device writes it; avail_event follows ring[size]. */
+struct virtq_used {
+	_Atomic uint16_t flags;
+	_Atomic uint16_t index;
+	struct virtq_used_element ring[];
+};
+
+struct virtq {
+	const uint8_t *table;
+	struct virtq_avail *avail;
+	struct virtq_used *used;
+	_Atomic uint16_t *used_event;  /* the driver wants an interrupt past this */
+	_Atomic uint16_t *avail_event; /* the device wants a kick past this */
+	const struct guest_mem *mem;
+	uint16_t size;		/* 0: not enabled */
+	uint16_t avail_next;	/* next available entry to take, free-running */
+	uint16_t avail_seen;	/* available index as last read */
+	uint16_t used_next;	/* next used entry to write, free-running */
+	uint16_t used_signaled; /* used_next at the last decision about an interrupt */
+	bool event_index;
+	bool indirect;
+	bool armed; /* the driver was asked for a kick at avail_next */
+};
+
+struct virtq_segment {
+	uint8_t *base;
+	uint32_t length; /* not 0 */
+};
+
+/* A chain, checked: every segment lies in the guest's RAM. */
+struct virtq_chain {
+	uint64_t length;
+	uint32_t count;
+	uint16_t bad; /* on a fault: index of the descriptor */
+	struct virtq_segment segment[VIRTQ_SEGMENTS_MAX];
+};
+
+enum virtq_take {
+	VIRTQ_TAKEN,
+	VIRTQ_EMPTY,
+	VIRTQ_JUMPED, /* VSOCK_FAULT_AVAIL_JUMP */
+	VIRTQ_ASTRAY, /* VSOCK_FAULT_HEAD_RANGE */
+};
+
+/*
+ * Locates and checks the rings. Returns a VSOCK_FAULT_QUEUE_* and leaves the queue disabled, or
+ * VSOCK_FAULT_NONE. The driver is asked for no kick until virtq_arm.
+ */
+enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config *config,
+			      const struct guest_mem *mem, bool event_index, bool indirect);
+
+/* Forgets the rings. */
+void virtq_disable(struct virtq *q);
+
+/*
+ * Reads the chain that starts at `head` (below q->size). Every buffer must be for the device to
+ * write (`direction` VIRTQ_DESC_WRITE) or to read (0). Bounded by VIRTQ_SEGMENTS_MAX descriptors.
+ */
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t direction,
+				  struct virtq_chain *chain);
+
+/* Whether the driver wants an interrupt for what was published by virtq_publish, and a full fence
+ * since. Call once after each such pair: it also notes that the decision was made. */
+bool virtq_wants_interrupt(struct virtq *q);
+
+/* Asks for no kick. */
+void virtq_disarm(struct virtq *q);
+
+/* Asks for a kick at the next available entry, and looks again: VIRTQ_TAKEN when there is one
+ * already (nothing is taken), VIRTQ_EMPTY, or VIRTQ_JUMPED. */
+enum virtq_take virtq_arm(struct virtq *q);
+
+/* Looks at the driver's index: VIRTQ_TAKEN when there are entries (nothing is taken). */
+static inline enum virtq_take virtq_look(struct virtq *q)
+{
+	/* Pairs with the driver's write barrier between the ring entry and the index (virtio 1.2,
+	 * 2.7.13.3.1). */
+	uint16_t index = atomic_load_explicit(&q->avail->index, memory_order_acquire);
+	uint16_t count = (uint16_t)(index - q->avail_next);
+
+	if (count > q->size) {
+		return VIRTQ_JUMPED;
+	}
+	q->avail_seen = index;
+	return count != 0 ? VIRTQ_TAKEN : VIRTQ_EMPTY;
+}
+
+/* Takes the next head, which is below q->size on VIRTQ_TAKEN. */
+static inline enum virtq_take virtq_take(struct virtq *q, uint16_t *head)
+{
+	uint16_t entry;
+
+	if (q->avail_next == q->avail_seen) {
+		enum virtq_take look = virtq_look(q);
+
+		if (look != VIRTQ_TAKEN) {
+			return look;
+		}
+	}
+	entry = atomic_load_explicit(&q->avail->ring[q->avail_next & (q->size - 1U)],
+				     memory_order_relaxed);
+	q->avail_next++;
+	*head = (uint16_t)index_clamp(entry, q->size);
+	return entry < q->size ? VIRTQ_TAKEN : VIRTQ_ASTRAY;
+}
+
+/* As virtq_take; when there is none, asks for a kick at the next one. */
+static inline enum virtq_take virtq_take_or_arm(struct virtq *q, uint16_t *head)
+{
+	enum virtq_take take = virtq_take(q, head);
+
+	if (take == VIRTQ_EMPTY) {
+		take = virtq_arm(q);
+		if (take == VIRTQ_TAKEN) {
+			take = virtq_take(q, head); /* knows of entries: does not look again */
+		}
+	}
+	return take;
+}
+
+static inline enum vsock_fault virtq_take_fault(enum virtq_take take)
+{
+	return take == VIRTQ_JUMPED ? VSOCK_FAULT_AVAIL_JUMP : VSOCK_FAULT_HEAD_RANGE;
+}
+
+/* Writes a used entry; the driver sees it at virtq_publish. */
+static inline void virtq_push(struct virtq *q, uint16_t head, uint32_t length)
+{
+	struct virtq_used_element *element = &q->used->ring[q->used_next & (q->size - 1U)];
+
+	atomic_store_explicit(&element->id, head, memory_order_relaxed);
+	atomic_store_explicit(&element->length, length, memory_order_relaxed);
+	q->used_next++;
+}
+
+/* Shows the driver all used entries. */
+static inline void virtq_publish(struct virtq *q)
+{
+	/* Pairs with the driver's read barrier after it read the index (virtio 1.2, 2.7.14): it
+	 * sees the entries and the bytes in its buffers. */
+	atomic_store_explicit(&q->used->index, q->used_next, memory_order_release);
+}
+
+#endif
