@@ -22,6 +22,8 @@ hv_CFLAGS = $(COMMON) -O2 -ffreestanding -nostdinc -isystem hv/libc -isystem $(C
 	-fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
 	-fno-delete-null-pointer-checks -fno-builtin-printf -DMUX_RING0=1
 
+# Headers of newlib come first; the rule stands in appliance/runtime/build.mk.
+bare_ORDER  = $(NEWLIB)/stamp
 bare_CC     = $(CC)
 bare_CFLAGS = $(COMMON) -O2 -ffreestanding -nostdinc -isystem appliance/runtime/include \
 	-isystem $(NEWLIB)/x86_64-elf/include -isystem $(CC_INCLUDE) -fno-pic -fno-pie -mno-red-zone \

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# Small bare-metal partitions that the system tests boot.
+
+$(eval $(call bare_program,hello,tests/guests/hello.c))
+$(eval $(call bare_program,echo-server,tests/guests/echo_server.c))
+$(eval $(call bare_program,echo-client,tests/guests/echo_client.c))
