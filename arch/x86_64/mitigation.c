@@ -13,9 +13,10 @@ enum state {
 	NOT_OFFERED, /* needed, but the CPU or its microcode does not have it */
 	NOT_NEEDED,
 	ON,
+	ON_LITE, /* RSB: the one entry that IBRS does not cover */
 };
 
-static const char *const state_names[] = {"not offered", "not needed", "on"};
+static const char *const state_names[] = {"not offered", "not needed", "on", "on (one entry)"};
 
 static struct {
 	enum state ibrs, stibp, ibpb, rsb, l1d_flush, verw, ssbd;
@@ -63,16 +64,23 @@ static void choose_for_entry(const struct cpu_features *f)
 
 /*
  * With IBRS that lasts, returns in ring 0 do not use the guest's entries, but for the one at the
- * exit itself on Intel CPUs without PBRSB_NO; the full sequence covers that case as well.
+ * exit itself on Intel CPUs without PBRSB_NO (Intel, post-barrier return stack buffer).
  */
+static enum state choose_rsb(const struct cpu_features *f)
+{
+	if (!has_lasting_ibrs()) {
+		return ON;
+	}
+	return f->vendor == CPU_VENDOR_INTEL && !has_capability(ARCH_CAP_PBRSB_NO) ? ON_LITE
+										   : NOT_NEEDED;
+}
+
 static void choose_for_exit(const struct cpu_features *f)
 {
-	bool needs_rsb = !has_lasting_ibrs() ||
-			 (f->vendor == CPU_VENDOR_INTEL && !has_capability(ARCH_CAP_PBRSB_NO));
-
 	states.ibrs = choose(true, f->has_ibrs || f->has_automatic_ibrs);
-	states.rsb = choose(needs_rsb, true);
-	mitigation_actions.on_exit = states.rsb == ON || (states.ibrs == ON && !has_lasting_ibrs());
+	states.rsb = choose_rsb(f);
+	mitigation_actions.on_exit =
+		states.rsb != NOT_NEEDED || (states.ibrs == ON && !has_lasting_ibrs());
 }
 
 void mitigation_init(void)
@@ -130,10 +138,27 @@ static void fill_return_stack_buffer(void)
 			 : "ecx", "cc", "memory");
 }
 
-void mitigation_do_exit(void)
+/* One CALL without its RET, and no speculation past it. */
+static void replace_last_return(void)
 {
+	__asm__ volatile("call 1f\n\t"
+			 "int3\n"
+			 "1:\tadd $8, %%rsp\n\t"
+			 "lfence"
+			 :
+			 :
+			 : "cc", "memory");
+}
+
+void mitigation_after_exit(void)
+{
+	if (!mitigation_actions.on_exit) {
+		return;
+	}
 	if (states.rsb == ON) {
 		fill_return_stack_buffer();
+	} else if (states.rsb == ON_LITE) {
+		replace_last_return();
 	}
 	if (states.ibrs == ON && !has_lasting_ibrs()) {
 		wrmsr(MSR_SPEC_CTRL, spec_ctrl);

@@ -29,7 +29,6 @@ void mitigation_init(void);
 void mitigation_init_cpu(void);
 
 void mitigation_do_entry(void);
-void mitigation_do_exit(void);
 void mitigation_do_switch(void);
 
 /* Before each VM entry: data that ring 0 left in the L1 cache (L1TF) or in buffers (MDS, RFDS). */
@@ -40,14 +39,9 @@ static inline void mitigation_on_entry(void)
 	}
 }
 
-/* After each VM exit, in the first C function and before it returns: the guest's return-stack
- * buffer entries, and IBRS where it must be written again. */
-static inline void mitigation_on_exit(void)
-{
-	if (mitigation_actions.on_exit) {
-		mitigation_do_exit();
-	}
-}
+/* After each VM exit, called by the entry code before it returns: the guest's return-stack buffer
+ * entries, and IBRS where it must be written again. */
+void mitigation_after_exit(void);
 
 /* When a CPU goes from one partition to another: branch predictions of the last one (IBPB). */
 static inline void mitigation_on_partition_switch(void)

@@ -77,15 +77,20 @@ vmx_exit:
 	mov	%r13, VCPU_R13(%rdi)
 	mov	%r14, VCPU_R14(%rdi)
 	mov	%r15, VCPU_R15(%rdi)
-	xor	%eax, %eax
-.Lreturn:
 	xor	%ecx, %ecx
 	xor	%edx, %edx
 	xor	%esi, %esi
+	xor	%ebp, %ebp
+	xor	%ebx, %ebx
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
+	/* The guest may have filled the return-stack buffer: a direct call and its own return, with which
+	 * the buffer is overwritten, come before any return to an older caller. */
+	call	mitigation_after_exit
+	xor	%eax, %eax
+.Lreturn:
 	pop	%rdi
 	pop	%r15
 	pop	%r14

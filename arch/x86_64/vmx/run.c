@@ -50,7 +50,6 @@ void vmx_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit
 		exit->detail = vmcs_read(VMCS_INSTRUCTION_ERROR);
 		return;
 	}
-	mitigation_on_exit();
 	vmx->is_launched = true;
 	vmx->is_event_pending = false;
 	vmx_exit_decode(vcpu, exit);
