@@ -1,35 +1,77 @@
 # SPDX-License-Identifier: MIT
 # The targets that people call.
 
-.PHONY: all deps deps-test run test unit system fuzz bench lint format help clean
+EMU     ?= bochs
+CPUS    ?= 2
+DEMO    ?= demo
+JOBS    ?= 2
+RUNFLAGS ?=
+
+.PHONY: all build-all deps-build deps run test unit unit-run system fuzz bench lint format help clean
 
 all: deps-build
 	@$(MAKE) --no-print-directory build-all
 
-.PHONY: build-all deps-build
-build-all: $(HOST_TOOLS) $(BARE_PROGRAMS) $(IMAGES)
+build-all: $(HOST_TOOLS) $(BUILD)/hv.elf $(LOADER_EFI) $(BARE_PROGRAMS) $(IMAGES)
 
 deps-build:
 	@tools/deps build
-deps: ## install every Debian package that building and testing need
+deps: ## install every Debian package that building, running and testing need
 	@tools/deps build run test
+
+run: ## build the image and boot the demo (EMU=bochs|qemu-kvm, CPUS=2)
+	@tools/deps build run
+	@$(MAKE) --no-print-directory $(BUILD)/images/$(DEMO).img
+	@tools/muxrun --emu $(EMU) --cpus $(CPUS) $(RUNFLAGS) $(BUILD)/images/$(DEMO).img
+
+SYSTEM_TESTS ?= $(sort $(wildcard tests/system/*.t))
+
+test: ## every test: lint, both compilers, unit tests, system tests in the emulator
+	@tools/deps build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-build build-all $(SYSTEM_IMAGES)
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang BUILD=$(BUILD)/clang build-all unit-build
+	@BUILD=$(BUILD) tests/run --jobs $(JOBS) tests/lint.t $(sort $(UNIT_TESTS)) $(SYSTEM_TESTS)
+
+unit: ## unit tests on the host, with ASan and UBSan
+	@tools/deps build test
+	@$(MAKE) --no-print-directory unit-run
+.PHONY: unit-build
+unit-build: $(UNIT_TESTS)
+unit-run: $(UNIT_TESTS)
+	@tests/run $(sort $(UNIT_TESTS))
+
+system: ## system tests on the booted image (SYSTEM_TESTS=tests/system/x.t for some of them)
+	@tools/deps build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) build-all $(SYSTEM_IMAGES)
+	@BUILD=$(BUILD) tests/run --jobs $(JOBS) $(SYSTEM_TESTS)
+
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz every parser of hostile input (FUZZ_SECONDS=60 for each)
+	@tools/deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_TARGETS)
+	@for target in $(FUZZ_TARGETS); do \
+		corpus=$(CACHE)/corpus/$$(basename $$target); mkdir -p $$corpus; \
+		echo "fuzz: $$target, $(FUZZ_SECONDS) s"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus \
+			$$(ls -d tests/fuzz/seeds/$$(basename $$target) 2>/dev/null) || exit 1; \
+	done
+
+lint: ## format, self-standing headers, cppcheck, code lines of ring 0
+	@tools/deps build test
+	@$(MAKE) --no-print-directory $(NEWLIB)/stamp $(VMX_OFFSETS)
+	@tools/lint $(BUILD) $(HV_SRCS)
+print-ring0:
+	@echo $(HV_SRCS)
+.PHONY: print-ring0
+
+format: ## format all C sources in place
+	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## remove what was built (the newlib cache stays)
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort -u | \
+	@grep -hE '^[a-z-]+:.*## ' mk/targets.mk | sort -u | \
 		awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-
-unit: ## unit tests on the host, with ASan and UBSan
-	@tools/deps build test
-	@$(MAKE) --no-print-directory unit-run
-.PHONY: unit-run unit-build
-unit-build: $(UNIT_TESTS)
-unit-run: $(UNIT_TESTS)
-	@CMOCKA_MESSAGE_OUTPUT=TAP prove --nocolor -e '' $(UNIT_TESTS)
-
-format: ## format all C sources in place
-	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 -include $(sort $(ALL_OBJECTS:.o=.d))
