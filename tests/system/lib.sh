@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+# Helpers for system tests: TAP, and booting an image. Sourced by tests/system/*.t.
+#
+# A test sets nothing up by itself: the images are built by `make system` before. Each boot has a time limit
+# and leaves its console in $log.
+
+set -u
+BUILD=${BUILD:-build}
+EMU=${EMU:-bochs}
+count=0
+failures=0
+work=$(mktemp -d)
+log=$work/console.log
+trap 'rm -rf "$work"' EXIT
+
+ok() { # STATUS NAME
+	count=$((count + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $count - $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $count - $2"
+	fi
+}
+
+is() { # GOT EXPECTED NAME
+	if [ "$1" = "$2" ]; then
+		ok 0 "$3"
+	else
+		ok 1 "$3"
+		printf 'got: %s\nexpected: %s\n' "$1" "$2" | sed 's/^/#   /'
+	fi
+}
+
+like() { # EXTENDED_REGEX NAME: some line of the console matches
+	grep -qE -e "$1" "$log"
+	ok $? "$2"
+}
+
+unlike() { # EXTENDED_REGEX NAME: no line of the console matches
+	if grep -qE -e "$1" "$log"; then
+		ok 1 "$2"
+		grep -E -e "$1" "$log" | head -n 5 | sed 's/^/#   /'
+	else
+		ok 0 "$2"
+	fi
+}
+
+skip() { # COUNT REASON
+	for _ in $(seq "$1"); do
+		count=$((count + 1))
+		echo "ok $count # SKIP $2"
+	done
+}
+
+boot() { # IMAGE CPUS SECONDS -> $status, $log
+	tools/muxrun --emu "$EMU" --cpus "$2" --timeout "$3" "$BUILD/images/$1.img" >"$log" 2>&1
+	status=$?
+	if [ -n "${KEEP_LOGS:-}" ]; then
+		mkdir -p "$KEEP_LOGS"
+		cp "$log" "$KEEP_LOGS/$(basename "$0" .t)-$1-$2.log"
+	fi
+}
+
+show_log() { # LINES: the end of the console, as a diagnosis
+	tail -n "${1:-40}" "$log" | sed 's/^/# /'
+}
+
+done_testing() {
+	if [ $failures -gt 0 ]; then
+		show_log 60
+	fi
+	echo "1..$count"
+	exit $((failures > 0))
+}
