@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/paging.h"
 #include "hv/log.h"
 
 #define TABLE_SIZE_MAX 0x100000U
+#define TABLES_MAX     256U
 
 struct __attribute__((packed)) acpi_rsdp {
 	char signature[8];
@@ -28,8 +30,11 @@ struct __attribute__((packed)) acpi_header {
 	uint32_t length;
 	uint8_t revision;
 	uint8_t checksum;
-	char oem[24];
+	char oem[26];
 };
+
+_Static_assert(sizeof(struct acpi_header) == 36, "ACPI 6.5, table 5.4");
+_Static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 6.5, table 5.3");
 
 #define RSDP_V1_SIZE 20U
 
@@ -98,12 +103,23 @@ int acpi_read_madt(const uint8_t *madt, size_t size, uint32_t *apic_ids, uint32_
 	return (int)count;
 }
 
+/* NULL for an address that the CPU cannot form. */
+static const struct acpi_header *map_header(uint64_t address)
+{
+	uint64_t limit = 1ULL << cpu_features_get()->physical_bits;
+
+	if (address == 0 || address >= limit - TABLE_SIZE_MAX) {
+		return NULL;
+	}
+	return paging_map_firmware(hpa(address), sizeof(struct acpi_header));
+}
+
 /* Maps a table once its header says how long it is; NULL when it is malformed. */
 static const struct acpi_header *map_table(uint64_t address)
 {
-	const struct acpi_header *header = paging_map_firmware(hpa(address), sizeof(*header));
+	const struct acpi_header *header = map_header(address);
 
-	if (header->length < sizeof(*header) || header->length > TABLE_SIZE_MAX) {
+	if (header == NULL || header->length < sizeof(*header) || header->length > TABLE_SIZE_MAX) {
 		return NULL;
 	}
 	header = paging_map_firmware(hpa(address), header->length);
@@ -133,13 +149,14 @@ static const struct acpi_header *find_table(const struct acpi_header *root, uint
 	const char *pointers = (const char *)(root + 1);
 	uint32_t count = (root->length - (uint32_t)sizeof(*root)) / pointer_size;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && i < TABLES_MAX; i++) {
 		uint64_t address = 0;
 
 		memcpy(&address, pointers + i * pointer_size, pointer_size);
-		const struct acpi_header *table = paging_map_firmware(hpa(address), sizeof(*table));
+		const struct acpi_header *table = map_header(address);
 
-		if (memcmp(table->signature, signature, sizeof(table->signature)) == 0) {
+		if (table != NULL &&
+		    memcmp(table->signature, signature, sizeof(table->signature)) == 0) {
 			return map_table(address);
 		}
 	}

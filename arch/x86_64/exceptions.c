@@ -75,10 +75,12 @@ static bool follows_call(uint64_t address)
 	       (code[-7] == 0xff && (code[-6] & 0x38) == 0x10);
 }
 
-/* Ring 0 is built without frame pointers, so every word that may be a return address is shown. */
+/* Ring 0 is built without frame pointers, so every word that may be a return address is shown;
+ * repeated ones, as of a recursion, once. */
 void exceptions_print_stack(uint64_t rsp)
 {
 	uint64_t end = percpu_stack_end(rsp);
+	uint64_t last = 0;
 	uint32_t shown = 0;
 	char where[80];
 
@@ -87,9 +89,10 @@ void exceptions_print_stack(uint64_t rsp)
 		uint64_t value;
 
 		memcpy(&value, (const void *)rsp, sizeof(value));
-		if (follows_call(value)) {
+		if (value != last && follows_call(value)) {
 			describe_address(value, where, sizeof(where));
 			log_error("  %016llx %s", (unsigned long long)value, where);
+			last = value;
 			shown++;
 		}
 	}

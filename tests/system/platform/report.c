@@ -52,7 +52,8 @@ void report_print(void)
 	cpu_features_describe(line, sizeof(line));
 	log_info("features: %s", line);
 	mitigation_describe(line, sizeof(line));
-	log_info("mitigations: %s", line);
+	log_info("mitigations: %s (capabilities 0x%llx)", line,
+		 (unsigned long long)f->arch_capabilities);
 	log_info("apic: %s; TSC at %llu kHz", apic_describe(),
 		 (unsigned long long)platform_tsc_khz());
 	log_info("blob: %zu bytes, first %02x", blob_size, (unsigned int)(unsigned char)blob[0]);
