@@ -3,18 +3,14 @@
  * Memory and string functions of ring 0. The string instructions are used because ring 0 has no
  * SSE, and because they are at memory speed on every CPU with "enhanced REP MOVSB" (Intel
  * Optimization Manual, 3.7.6). Words first: CPUs without that feature move them faster.
+ *
+ * The names stand in parentheses to keep the macros of string.h out.
  */
 #include <stdint.h>
 
 #include <string.h>
 
-#undef memcpy
-#undef memmove
-#undef memset
-#undef memcmp
-#undef strlen
-
-void *memcpy(void *restrict destination, const void *restrict source, size_t size)
+void *(memcpy)(void *restrict destination, const void *restrict source, size_t size)
 {
 	void *d = destination;
 	const void *s = source;
@@ -42,7 +38,7 @@ static void copy_backwards(unsigned char *destination, const unsigned char *sour
 			 : "memory");
 }
 
-void *memmove(void *destination, const void *source, size_t size)
+void *(memmove)(void *destination, const void *source, size_t size)
 {
 	if ((uintptr_t)destination - (uintptr_t)source >= size) {
 		return memcpy(destination, source, size);
@@ -51,7 +47,7 @@ void *memmove(void *destination, const void *source, size_t size)
 	return destination;
 }
 
-void *memset(void *destination, int value, size_t size)
+void *(memset)(void *destination, int value, size_t size)
 {
 	void *d = destination;
 	size_t words = size / 8;
@@ -66,7 +62,7 @@ void *memset(void *destination, int value, size_t size)
 	return destination;
 }
 
-int memcmp(const void *a, const void *b, size_t size)
+int(memcmp)(const void *a, const void *b, size_t size)
 {
 	const unsigned char *x = a;
 	const unsigned char *y = b;
@@ -79,7 +75,7 @@ int memcmp(const void *a, const void *b, size_t size)
 	return 0;
 }
 
-void *memchr(const void *memory, int value, size_t size)
+void *(memchr)(const void *memory, int value, size_t size)
 {
 	const unsigned char *m = memory;
 
@@ -91,7 +87,7 @@ void *memchr(const void *memory, int value, size_t size)
 	return NULL;
 }
 
-size_t strnlen(const char *text, size_t limit)
+size_t(strnlen)(const char *text, size_t limit)
 {
 	size_t length = 0;
 
@@ -101,12 +97,12 @@ size_t strnlen(const char *text, size_t limit)
 	return length;
 }
 
-size_t strlen(const char *text)
+size_t(strlen)(const char *text)
 {
 	return strnlen(text, SIZE_MAX);
 }
 
-int strncmp(const char *a, const char *b, size_t limit)
+int(strncmp)(const char *a, const char *b, size_t limit)
 {
 	for (size_t i = 0; i < limit; i++) {
 		unsigned char x = (unsigned char)a[i];
@@ -119,7 +115,7 @@ int strncmp(const char *a, const char *b, size_t limit)
 	return 0;
 }
 
-int strcmp(const char *a, const char *b)
+int(strcmp)(const char *a, const char *b)
 {
 	return strncmp(a, b, SIZE_MAX);
 }
