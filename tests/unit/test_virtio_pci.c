@@ -1,0 +1,839 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtio-pci transport under a driver that finds and starts the device as Linux'
+ * virtio_pci_modern does (capability walk, BAR sizing, MSI-X, features, queues), and under drivers
+ * that break the rules.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "hv/vpci/virtio_pci.h"
+
+#define BDF	    (1U << 3)
+#define IO_BASE	    0xc000U
+#define MEMORY_BASE 0xfe000000U
+#define FEATURES    (VIRTIO_F_VERSION_1 | 1ULL << 29 | 1ULL << 28)
+
+/* --- the device behind the transport --- */
+
+static struct {
+	uint32_t resets;
+	uint32_t driver_oks;
+	uint32_t enables;
+	uint32_t notifies[VIRTIO_QUEUES_MAX];
+	uint64_t features;
+	bool refuse_features;
+	int enable_result;
+	struct virtio_queue_config queue[VIRTIO_QUEUES_MAX];
+} device;
+
+static bool device_features_ok(void *d, uint64_t features)
+{
+	assert_ptr_equal(d, &device);
+	device.features = features;
+	return !device.refuse_features;
+}
+
+static int device_queue_enable(void *d, uint16_t queue, const struct virtio_queue_config *config)
+{
+	assert_ptr_equal(d, &device);
+	device.queue[queue] = *config;
+	device.enables++;
+	return device.enable_result;
+}
+
+static void device_driver_ok(void *d)
+{
+	assert_ptr_equal(d, &device);
+	device.driver_oks++;
+}
+
+static void device_reset(void *d)
+{
+	assert_ptr_equal(d, &device);
+	device.resets++;
+}
+
+static void device_notify(void *d, uint16_t queue)
+{
+	assert_ptr_equal(d, &device);
+	assert_true(queue < 3);
+	device.notifies[queue]++;
+}
+
+static uint32_t device_config_read(void *d, uint32_t offset, uint32_t size)
+{
+	static const uint8_t cid[8] = {0x15, 0xcd, 0x5b, 0x07};
+	uint32_t value = 0;
+
+	assert_ptr_equal(d, &device);
+	for (uint32_t i = 0; i < size; i++) {
+		value |= (uint32_t)(offset + i < 8 ? cid[offset + i] : 0) << (8 * i);
+	}
+	return value;
+}
+
+static const struct virtio_device_ops ops = {
+	.device_id = 19,
+	.queue_count = 3,
+	.queue_size_max = 256,
+	.features = FEATURES,
+	.features_ok = device_features_ok,
+	.queue_enable = device_queue_enable,
+	.driver_ok = device_driver_ok,
+	.reset = device_reset,
+	.notify = device_notify,
+	.config_read = device_config_read,
+};
+
+/* --- the machine --- */
+
+static struct vpci bus;
+static struct virtio_pci transport;
+static uint32_t messages;
+static uint64_t message_address;
+static uint32_t message_data;
+
+static void on_message(void *owner, uint64_t address, uint32_t data)
+{
+	assert_ptr_equal(owner, &bus);
+	messages++;
+	message_address = address;
+	message_data = data;
+}
+
+/* As the vCPU loop does it: the notify path first. */
+static bool guest_out(uint32_t port, uint32_t size, uint32_t value)
+{
+	uint16_t queue;
+
+	if (virtio_pci_is_notify(&transport, (uint16_t)port, &queue)) {
+		virtio_pci_notify(&transport, queue);
+		return true;
+	}
+	return vpci_io_write(&bus, (uint16_t)port, size, value);
+}
+
+static uint32_t guest_in(uint32_t port, uint32_t size)
+{
+	uint32_t value = 0;
+
+	assert_true(vpci_io_read(&bus, (uint16_t)port, size, &value));
+	return value;
+}
+
+static uint32_t config_in(uint32_t offset, uint32_t size)
+{
+	guest_out(0xcf8, 4, 0x80000000U | BDF << 8 | (offset & ~3U));
+	return guest_in(0xcfc + (offset & 3), size);
+}
+
+static void config_out(uint32_t offset, uint32_t size, uint32_t value)
+{
+	guest_out(0xcf8, 4, 0x80000000U | BDF << 8 | (offset & ~3U));
+	guest_out(0xcfc + (offset & 3), size, value);
+}
+
+/* --- the driver --- */
+
+static struct {
+	uint32_t common; /* ports */
+	uint32_t notify;
+	uint32_t isr;
+	uint32_t config;
+	uint32_t multiplier;
+	uint32_t access;  /* PCI_CFG capability */
+	uint32_t msix;	  /* MSI-X capability */
+	uint64_t table;	  /* guest-physical */
+	uint64_t pending; /* guest-physical */
+} drv;
+
+enum { /* common configuration */
+       DFSELECT = 0x00,
+       DF = 0x04,
+       GFSELECT = 0x08,
+       GF = 0x0c,
+       CONFIG_VECTOR = 0x10,
+       NUM_QUEUES = 0x12,
+       STATUS = 0x14,
+       GENERATION = 0x15,
+       Q_SELECT = 0x16,
+       Q_SIZE = 0x18,
+       Q_VECTOR = 0x1a,
+       Q_ENABLE = 0x1c,
+       Q_NOTIFY_OFF = 0x1e,
+       Q_DESC = 0x20,
+       Q_DRIVER = 0x28,
+       Q_DEVICE = 0x30,
+       Q_RESET = 0x3a,
+};
+
+static uint32_t common_in(uint32_t offset, uint32_t size)
+{
+	return guest_in(drv.common + offset, size);
+}
+
+static void common_out(uint32_t offset, uint32_t size, uint32_t value)
+{
+	assert_true(guest_out(drv.common + offset, size, value));
+}
+
+static void add_status(uint32_t bits)
+{
+	common_out(STATUS, 1, common_in(STATUS, 1) | bits);
+}
+
+/* virtio_pci_find_capability(): the first of that type in a BAR that exists, as a port. */
+static uint32_t find_capability(uint32_t type, uint32_t min_length, uint32_t *at)
+{
+	uint32_t hops = 0;
+
+	for (uint32_t pos = config_in(0x34, 1); pos != 0; pos = config_in(pos + 1, 1)) {
+		uint32_t bar;
+
+		assert_true(++hops < 48 && pos >= 0x40 && pos % 4 == 0);
+		if (config_in(pos, 1) != 9 || config_in(pos + 3, 1) != type) {
+			continue;
+		}
+		*at = pos;
+		bar = config_in(pos + 4, 1);
+		assert_true(bar <= 5);
+		assert_true(config_in(pos + 12, 4) >= min_length);
+		assert_int_equal(config_in(0x10 + 4 * bar, 4) & 1, 1);
+		return (config_in(0x10 + 4 * bar, 4) & ~3U) + config_in(pos + 8, 4);
+	}
+	return 0;
+}
+
+static void driver_find(void)
+{
+	uint32_t at = 0;
+	uint32_t bir;
+
+	assert_int_equal(config_in(0x00, 2), 0x1af4);
+	assert_int_equal(config_in(0x02, 2), 0x1040 + 19);
+	assert_int_equal(config_in(0x06, 2) & 0x10, 0x10);
+	assert_int_equal(config_in(0x08, 4), 0x07800001);
+	assert_int_equal(config_in(0x0e, 1), 0);
+	assert_int_equal(config_in(0x3d, 1), 0);
+	drv.common = find_capability(1, 56, &at);
+	drv.isr = find_capability(3, 1, &at);
+	drv.notify = find_capability(2, 2, &at);
+	assert_int_equal(config_in(at + 2, 1), 20);
+	drv.multiplier = config_in(at + 16, 4);
+	drv.config = find_capability(4, 8, &at);
+	drv.access = 0;
+	find_capability(5, 0, &drv.access);
+	assert_true(drv.common != 0 && drv.isr != 0 && drv.notify != 0 && drv.config != 0);
+	assert_int_equal(drv.common % 4, 0);
+	assert_int_not_equal(drv.access, 0);
+	assert_int_equal(config_in(drv.access + 2, 1), 20);
+	drv.msix = config_in(0x34, 1);
+	while (config_in(drv.msix, 1) != 0x11) {
+		drv.msix = config_in(drv.msix + 1, 1);
+		assert_int_not_equal(drv.msix, 0);
+	}
+	bir = config_in(drv.msix + 4, 4);
+	drv.table = (config_in(0x10 + 4 * (bir & 7), 4) & ~15U) + (bir & ~7U);
+	bir = config_in(drv.msix + 8, 4);
+	drv.pending = (config_in(0x10 + 4 * (bir & 7), 4) & ~15U) + (bir & ~7U);
+}
+
+static void mmio_out(uint64_t address, uint32_t size, uint64_t value)
+{
+	assert_true(vpci_mmio_write(&bus, gpa(address), size, value));
+}
+
+static uint64_t mmio_in(uint64_t address, uint32_t size)
+{
+	uint64_t value = 0;
+
+	assert_true(vpci_mmio_read(&bus, gpa(address), size, &value));
+	return value;
+}
+
+/* __pci_enable_msix_range(): function masked while the table is written. */
+static void driver_enable_msix(void)
+{
+	uint32_t control = config_in(drv.msix + 2, 2);
+	uint32_t count = (control & 0x7ff) + 1;
+
+	assert_int_equal(count, 4);
+	config_out(drv.msix + 2, 2, control | 0xc000);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(mmio_in(drv.table + 16 * i + 12, 4) & 1, 1);
+		mmio_out(drv.table + 16 * i, 4, 0xfee01000 + (i << 12));
+		mmio_out(drv.table + 16 * i + 4, 4, 0);
+		mmio_out(drv.table + 16 * i + 8, 4, 0x40 + i);
+		mmio_out(drv.table + 16 * i + 12, 4, 0);
+	}
+	config_out(drv.msix + 2, 2, (control & ~0x4000U) | 0x8000);
+	assert_int_equal(messages, 0);
+}
+
+static void driver_negotiate(uint64_t want)
+{
+	uint64_t offered;
+
+	common_out(STATUS, 1, 0);
+	assert_int_equal(common_in(STATUS, 1), 0);
+	add_status(VIRTIO_STATUS_ACKNOWLEDGE);
+	add_status(VIRTIO_STATUS_DRIVER);
+	common_out(DFSELECT, 4, 0);
+	offered = common_in(DF, 4);
+	common_out(DFSELECT, 4, 1);
+	offered |= (uint64_t)common_in(DF, 4) << 32;
+	assert_true(offered == FEATURES);
+	common_out(GFSELECT, 4, 0);
+	common_out(GF, 4, (uint32_t)want);
+	common_out(GFSELECT, 4, 1);
+	common_out(GF, 4, (uint32_t)(want >> 32));
+	add_status(VIRTIO_STATUS_FEATURES_OK);
+}
+
+static void write64(uint32_t offset, uint64_t value)
+{
+	common_out(offset, 4, (uint32_t)value);
+	common_out(offset + 4, 4, (uint32_t)(value >> 32));
+}
+
+/* setup_vq() and vp_modern_map_vq_notify(); returns the notify port. */
+static uint32_t driver_queue(uint32_t i, uint32_t size, bool enable)
+{
+	common_out(Q_SELECT, 2, i);
+	assert_int_equal(common_in(Q_SIZE, 2), 256);
+	assert_int_equal(common_in(Q_ENABLE, 2), 0);
+	common_out(Q_SIZE, 2, size);
+	write64(Q_DESC, 0x100000000ULL + i * 0x10000);
+	write64(Q_DRIVER, 0x100004000ULL + i * 0x10000);
+	write64(Q_DEVICE, 0x100008000ULL + i * 0x10000);
+	common_out(Q_VECTOR, 2, i + 1);
+	assert_int_equal(common_in(Q_VECTOR, 2), i + 1);
+	if (enable) {
+		common_out(Q_ENABLE, 2, 1);
+	}
+	return drv.notify + common_in(Q_NOTIFY_OFF, 2) * drv.multiplier;
+}
+
+static uint32_t notify_port[3];
+
+static void driver_start_device(void)
+{
+	driver_negotiate(FEATURES);
+	assert_int_equal(common_in(STATUS, 1), 0x0b);
+	common_out(CONFIG_VECTOR, 2, 0);
+	assert_int_equal(common_in(CONFIG_VECTOR, 2), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		notify_port[i] = driver_queue(i, 64U << i, true);
+	}
+	add_status(VIRTIO_STATUS_DRIVER_OK);
+}
+
+static void driver_start(void)
+{
+	driver_find();
+	config_out(4, 2, 0x407);
+	driver_enable_msix();
+	driver_start_device();
+}
+
+static int setup(void **state)
+{
+	static const struct virtio_pci_settings settings = {
+		.ops = &ops,
+		.device = &device,
+		.class_code = 0x078000,
+		.io_base = IO_BASE,
+		.memory_base = MEMORY_BASE,
+		.send = on_message,
+		.send_owner = &bus,
+	};
+
+	(void)state;
+	memset(&device, 0, sizeof(device));
+	messages = 0;
+	vpci_init(&bus);
+	virtio_pci_init(&transport, &settings);
+	vpci_add(&bus, 1, &transport.function);
+	return 0;
+}
+
+/* For tests of registers alone: found, ports enabled. */
+static int setup_found(void **state)
+{
+	setup(state);
+	driver_find();
+	config_out(4, 2, 0x407);
+	return 0;
+}
+
+static int setup_started(void **state)
+{
+	setup(state);
+	driver_start();
+	return 0;
+}
+
+static void test_linux_driver(void **state)
+{
+	(void)state;
+	assert_int_equal(common_in(STATUS, 1), 0x0f);
+	assert_int_equal(common_in(NUM_QUEUES, 2), 3);
+	assert_int_equal(common_in(GENERATION, 1), 0);
+	assert_true(device.features == FEATURES);
+	assert_int_equal(device.driver_oks, 1);
+	assert_int_equal(device.enables, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(device.queue[i].size, 64U << i);
+		assert_true(device.queue[i].descriptors.value == 0x100000000ULL + i * 0x10000);
+		assert_true(device.queue[i].driver.value == 0x100004000ULL + i * 0x10000);
+		assert_true(device.queue[i].device.value == 0x100008000ULL + i * 0x10000);
+		/* Kicks: each queue its own port, 16-bit write of the number. */
+		assert_true(guest_out(notify_port[i], 2, i));
+		assert_int_equal(device.notifies[i], 1);
+		/* Interrupts. */
+		virtio_pci_queue_interrupt(&transport, (uint16_t)i);
+		assert_int_equal(messages, i + 1);
+		assert_true(message_address == 0xfee02000 + (i << 12));
+		assert_int_equal(message_data, 0x41 + i);
+		common_out(Q_SELECT, 2, i);
+		assert_int_equal(common_in(Q_ENABLE, 2), 1);
+		assert_int_equal(common_in(Q_DRIVER + 4, 4), 1);
+	}
+	assert_int_equal(guest_in(drv.config, 4), 123456789);
+	assert_int_equal(guest_in(drv.config + 1, 1), 0xcd);
+	assert_int_equal(guest_in(drv.config + 8, 4), 0);
+	assert_int_equal(guest_in(drv.isr, 1), 0);
+}
+
+static void test_notify_only_while_running(void **state)
+{
+	(void)state;
+	uint16_t queue;
+
+	assert_true(virtio_pci_is_notify(&transport, (uint16_t)notify_port[2], &queue));
+	assert_int_equal(queue, 2);
+	assert_false(virtio_pci_is_notify(&transport, (uint16_t)(notify_port[2] + 4), &queue));
+	assert_false(virtio_pci_is_notify(&transport, (uint16_t)(notify_port[0] - 1), &queue));
+	/* Moved with the BAR. */
+	config_out(0x10, 4, 0xff00);
+	assert_false(virtio_pci_is_notify(&transport, (uint16_t)notify_port[0], &queue));
+	assert_true(virtio_pci_is_notify(&transport, 0xff00 + VIRTIO_PCI_NOTIFY + 4, &queue));
+	assert_int_equal(queue, 1);
+	/* Outside the window, and decoding off. */
+	config_out(0x10, 4, 0x0100);
+	assert_false(virtio_pci_is_notify(&transport, 0x0100 + VIRTIO_PCI_NOTIFY, &queue));
+	config_out(0x10, 4, IO_BASE);
+	assert_true(virtio_pci_is_notify(&transport, (uint16_t)notify_port[0], &queue));
+	config_out(4, 2, 0x406);
+	assert_false(virtio_pci_is_notify(&transport, (uint16_t)notify_port[0], &queue));
+	assert_false(guest_out(notify_port[0], 2, 0));
+	config_out(4, 2, 0x407);
+	/* After a reset a kick is a harmless register write. */
+	common_out(STATUS, 1, 0);
+	assert_false(virtio_pci_is_notify(&transport, (uint16_t)notify_port[0], &queue));
+	assert_true(guest_out(notify_port[0], 2, 0));
+	assert_int_equal(device.notifies[0], 0);
+	for (uint32_t port = 0; port < 0x10000; port++) {
+		assert_false(virtio_pci_is_notify(&transport, (uint16_t)port, &queue));
+	}
+}
+
+static void test_reset_by_driver(void **state)
+{
+	(void)state;
+	uint32_t resets = device.resets;
+
+	common_out(STATUS, 1, 0);
+	assert_int_equal(device.resets, resets + 1);
+	assert_int_equal(common_in(STATUS, 1), 0);
+	assert_int_equal(common_in(CONFIG_VECTOR, 2), 0xffff);
+	for (uint32_t i = 0; i < 3; i++) {
+		common_out(Q_SELECT, 2, i);
+		assert_int_equal(common_in(Q_ENABLE, 2), 0);
+		assert_int_equal(common_in(Q_SIZE, 2), 256);
+		assert_int_equal(common_in(Q_VECTOR, 2), 0xffff);
+		assert_int_equal(common_in(Q_DESC, 4) | common_in(Q_DESC + 4, 4), 0);
+	}
+	/* MSI-X belongs to PCI: it stays, but nothing is routed. */
+	assert_int_equal(config_in(drv.msix + 2, 2), 0x8003);
+	virtio_pci_queue_interrupt(&transport, 0);
+	assert_int_equal(messages, 0);
+	/* And it starts again. */
+	driver_start_device();
+	virtio_pci_queue_interrupt(&transport, 0);
+	assert_int_equal(messages, 1);
+}
+
+static void test_reset_of_partition(void **state)
+{
+	(void)state;
+	vpci_reset(&bus);
+	assert_int_equal(config_in(4, 2), 0);
+	assert_int_equal(config_in(drv.msix + 2, 2), 3);
+	config_out(4, 2, 3);
+	assert_int_equal(mmio_in(drv.table, 4), 0);
+	assert_int_equal(mmio_in(drv.table + 12, 4), 1);
+	setup_started(NULL);
+	assert_int_equal(common_in(STATUS, 1), 0x0f);
+}
+
+static void test_msix_masks(void **state)
+{
+	(void)state;
+	uint64_t entry = drv.table + 16 * 2; /* queue 1 */
+
+	/* Vector mask: pending until unmasked, once however often it was raised. */
+	mmio_out(entry + 12, 4, 1);
+	virtio_pci_queue_interrupt(&transport, 1);
+	virtio_pci_queue_interrupt(&transport, 1);
+	assert_int_equal(messages, 0);
+	assert_int_equal(mmio_in(drv.pending, 8), 4);
+	mmio_out(drv.pending, 4, 0);		   /* read-only */
+	mmio_out(entry, 8, 0x1122334455667788ULL); /* the message is made when it is sent */
+	mmio_out(entry + 8, 8, 0x99);
+	assert_int_equal(messages, 1);
+	assert_true(message_address == 0x1122334455667788ULL);
+	assert_int_equal(message_data, 0x99);
+	assert_int_equal(mmio_in(drv.pending, 4), 0);
+	/* Function mask. */
+	config_out(drv.msix + 2, 2, 0xc000);
+	virtio_pci_queue_interrupt(&transport, 1);
+	virtio_pci_queue_interrupt(&transport, 2);
+	assert_int_equal(messages, 1);
+	assert_int_equal(mmio_in(drv.pending, 4), 0xc);
+	config_out(drv.msix + 2, 2, 0x8000);
+	assert_int_equal(messages, 3);
+	/* No bus master, no message. */
+	config_out(4, 2, 3);
+	virtio_pci_queue_interrupt(&transport, 1);
+	assert_int_equal(messages, 3);
+	config_out(4, 2, 7);
+	assert_int_equal(messages, 4);
+	/* A reset of the device forgets what is pending. */
+	config_out(drv.msix + 2, 2, 0xc000);
+	virtio_pci_queue_interrupt(&transport, 1);
+	common_out(STATUS, 1, 0);
+	config_out(drv.msix + 2, 2, 0x8000);
+	assert_int_equal(messages, 4);
+	/* The table's entries are kept, the low address bits read 0. */
+	mmio_out(drv.table, 4, 0xffffffff);
+	assert_int_equal(mmio_in(drv.table, 4), 0xfffffffc);
+	mmio_out(drv.table + 12, 4, 0xfffffffe);
+	assert_int_equal(mmio_in(drv.table + 12, 4), 0);
+	/* Other widths, unaligned accesses, and what lies behind the table. */
+	mmio_out(drv.table + 8, 2, 0xffff);
+	mmio_out(drv.table + 4, 8, ~0ULL);
+	assert_int_equal(mmio_in(drv.table + 8, 4), 0x40);
+	assert_int_equal(mmio_in(drv.table + 8, 1), 0);
+	mmio_out(drv.table + 64, 4, 0xffffffff);
+	assert_int_equal(mmio_in(drv.table + 64, 4), 0);
+	assert_int_equal(mmio_in(drv.table + 0xff8, 8), 0);
+}
+
+static void test_isr_without_msix(void **state)
+{
+	(void)state;
+	config_out(drv.msix + 2, 2, 0);
+	virtio_pci_queue_interrupt(&transport, 0);
+	assert_int_equal(messages, 0);
+	assert_int_equal(guest_in(drv.isr, 1), 1);
+	assert_int_equal(guest_in(drv.isr, 1), 0); /* reading clears it */
+	virtio_pci_needs_reset(&transport);
+	assert_int_equal(guest_in(drv.isr, 1), 2);
+}
+
+static void test_vector_rules(void **state)
+{
+	(void)state;
+	common_out(Q_SELECT, 2, 0);
+	common_out(Q_VECTOR, 2, 4);
+	assert_int_equal(common_in(Q_VECTOR, 2), 0xffff);
+	common_out(CONFIG_VECTOR, 2, 0x8000);
+	assert_int_equal(common_in(CONFIG_VECTOR, 2), 0xffff);
+	virtio_pci_queue_interrupt(&transport, 0);
+	virtio_pci_needs_reset(&transport);
+	assert_int_equal(messages, 0);
+	common_out(Q_VECTOR, 2, 3); /* two queues may share one */
+	virtio_pci_queue_interrupt(&transport, 0);
+	virtio_pci_queue_interrupt(&transport, 2);
+	assert_int_equal(messages, 2);
+	assert_int_equal(message_data, 0x43);
+}
+
+static void test_needs_reset(void **state)
+{
+	(void)state;
+	virtio_pci_needs_reset(&transport);
+	assert_int_equal(common_in(STATUS, 1), 0x4f);
+	assert_int_equal(messages, 1);
+	assert_int_equal(message_data, 0x40);
+	common_out(STATUS, 1, 0x0f); /* the driver cannot clear it but by a reset */
+	assert_int_equal(common_in(STATUS, 1), 0x4f);
+	driver_start_device();
+	assert_int_equal(common_in(STATUS, 1), 0x0f);
+}
+
+static void test_features(void **state)
+{
+	(void)state;
+	common_out(DFSELECT, 4, 2);
+	assert_int_equal(common_in(DF, 4), 0);
+	common_out(DFSELECT, 4, 0xffffffff);
+	assert_int_equal(common_in(DF, 4), 0);
+	common_out(GFSELECT, 4, 0x80000001);
+	common_out(GF, 4, 0xffffffff);
+	assert_int_equal(common_in(GF, 4), 0);
+	driver_negotiate(FEATURES | 1); /* not offered */
+	assert_int_equal(common_in(STATUS, 1), 0x03);
+	driver_negotiate(1ULL << 29); /* without VERSION_1 */
+	assert_int_equal(common_in(STATUS, 1), 0x03);
+	assert_int_equal(device.features, 0);
+	device.refuse_features = true;
+	driver_negotiate(FEATURES);
+	assert_int_equal(common_in(STATUS, 1), 0x03);
+	device.refuse_features = false;
+	driver_negotiate(VIRTIO_F_VERSION_1);
+	assert_int_equal(common_in(STATUS, 1), 0x0b);
+	/* Settled: no change any more. */
+	common_out(GFSELECT, 4, 0);
+	common_out(GF, 4, 1);
+	assert_int_equal(common_in(GF, 4), 0);
+	common_out(GFSELECT, 4, 1);
+	assert_int_equal(common_in(GF, 4), 1);
+}
+
+static void test_status_sequences(void **state)
+{
+	(void)state;
+	common_out(STATUS, 1, VIRTIO_STATUS_DRIVER_OK); /* without features */
+	assert_int_equal(common_in(STATUS, 1), 0);
+	common_out(STATUS, 1, 0x70); /* bits that are not the driver's */
+	assert_int_equal(common_in(STATUS, 1), 0);
+	driver_negotiate(FEATURES);
+	common_out(STATUS, 1, VIRTIO_STATUS_ACKNOWLEDGE); /* cannot take bits back */
+	assert_int_equal(common_in(STATUS, 1), 0x0b);
+	common_out(STATUS, 1, 0x0f);
+	common_out(STATUS, 1, 0x0f);
+	assert_int_equal(device.driver_oks, 1);
+	common_out(STATUS, 1, 0x8f);
+	assert_int_equal(common_in(STATUS, 1), 0x8f);
+	common_out(STATUS, 1, 0);
+	common_out(STATUS, 1, 0);
+	assert_int_equal(common_in(STATUS, 1), 0);
+	assert_int_equal(device.driver_oks, 1);
+}
+
+static void test_queue_misuse(void **state)
+{
+	(void)state;
+	static const uint32_t bad_sizes[] = {0, 3, 255, 257, 512, 0x8000, 0xffff};
+
+	common_out(Q_ENABLE, 2, 1); /* before FEATURES_OK */
+	assert_int_equal(device.enables, 0);
+	driver_negotiate(FEATURES);
+	for (size_t i = 0; i < ARRAY_COUNT(bad_sizes); i++) {
+		common_out(Q_SIZE, 2, bad_sizes[i]);
+		assert_int_equal(common_in(Q_SIZE, 2), 256);
+	}
+	driver_queue(1, 16, false);
+	common_out(Q_ENABLE, 2, 2);
+	assert_int_equal(device.enables, 0);
+	common_out(Q_ENABLE, 2, 1);
+	assert_int_equal(device.enables, 1);
+	assert_int_equal(device.queue[1].size, 16);
+	/* Frozen from now on. */
+	common_out(Q_SIZE, 2, 32);
+	write64(Q_DESC, 0x5000);
+	common_out(Q_ENABLE, 2, 0);
+	common_out(Q_ENABLE, 2, 1);
+	common_out(Q_RESET, 2, 1);
+	assert_int_equal(device.enables, 1);
+	assert_int_equal(common_in(Q_SIZE, 2), 16);
+	assert_int_equal(common_in(Q_DESC, 4), 0x10000);
+	assert_int_equal(common_in(Q_ENABLE, 2), 1);
+	assert_int_equal(common_in(Q_RESET, 2), 0);
+	/* Queues that do not exist. */
+	for (uint32_t i = 3; i < 0x10000; i = 2 * i + 1) {
+		common_out(Q_SELECT, 2, i);
+		assert_int_equal(common_in(Q_SELECT, 2), i);
+		assert_int_equal(common_in(Q_SIZE, 2), 0);
+		assert_int_equal(common_in(Q_VECTOR, 2), 0xffff);
+		assert_int_equal(common_in(Q_NOTIFY_OFF, 2), 0);
+		common_out(Q_SIZE, 2, 16);
+		write64(Q_DESC, 0x5000);
+		common_out(Q_VECTOR, 2, 1);
+		common_out(Q_ENABLE, 2, 1);
+	}
+	assert_int_equal(device.enables, 1);
+	/* Enabling after DRIVER_OK. */
+	add_status(VIRTIO_STATUS_DRIVER_OK);
+	common_out(Q_SELECT, 2, 0);
+	common_out(Q_ENABLE, 2, 1);
+	assert_int_equal(device.enables, 1);
+}
+
+static void test_queue_refused_by_device(void **state)
+{
+	(void)state;
+	driver_negotiate(FEATURES);
+	device.enable_result = -EINVAL;
+	driver_queue(0, 16, true);
+	assert_int_equal(common_in(Q_ENABLE, 2), 0);
+	assert_int_equal(common_in(STATUS, 1), 0x4b);
+	device.enable_result = 0;
+	common_out(Q_ENABLE, 2, 1);
+	add_status(VIRTIO_STATUS_DRIVER_OK);
+	assert_int_equal(common_in(STATUS, 1), 0x4b);
+	assert_int_equal(device.driver_oks, 0);
+	assert_int_equal(device.enables, 1);
+}
+
+/* All state but the tickets of the lock. */
+static void take_snapshot(uint8_t out[sizeof(transport)])
+{
+	memcpy(out, &transport, sizeof(transport));
+	memset(out + offsetof(struct virtio_pci, msix.lock), 0, sizeof(transport.msix.lock));
+}
+
+/* Other widths than a field's own do nothing and harm nothing. */
+static void test_wrong_widths(void **state)
+{
+	(void)state;
+	uint8_t before[sizeof(transport)];
+	uint8_t after[sizeof(transport)];
+
+	driver_negotiate(FEATURES);
+	take_snapshot(before);
+	for (uint32_t offset = 0; offset < 0x40; offset++) {
+		static const uint8_t width[0x40] = {
+			[0] = 4,    [4] = 4,	[8] = 4,    [12] = 4,	[0x10] = 2, [0x12] = 2,
+			[0x14] = 1, [0x15] = 1, [0x16] = 2, [0x18] = 2, [0x1a] = 2, [0x1c] = 2,
+			[0x1e] = 2, [0x20] = 4, [0x24] = 4, [0x28] = 4, [0x2c] = 4, [0x30] = 4,
+			[0x34] = 4, [0x38] = 2, [0x3a] = 2,
+		};
+
+		for (uint32_t size = 1; size <= 4; size *= 2) {
+			if (width[offset] != size && offset + size <= 0x40) {
+				common_out(offset, size, 0xffffffff);
+				assert_int_equal(common_in(offset, size), 0);
+			}
+		}
+	}
+	common_out(0x3c, 4, 0xffffffff);
+	guest_out(drv.isr, 1, 0xff);
+	guest_out(drv.config, 4, 0xffffffff);
+	take_snapshot(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+static void access_window(uint32_t bar, uint32_t offset, uint32_t length)
+{
+	config_out(drv.access + 4, 1, bar);
+	config_out(drv.access + 8, 4, offset);
+	config_out(drv.access + 12, 4, length);
+}
+
+/* VIRTIO_PCI_CAP_PCI_CFG (virtio 1.2, 4.1.4.9): BARs without mapping them. */
+static void test_access_capability(void **state)
+{
+	(void)state;
+	uint32_t data = drv.access + 16;
+
+	access_window(0, VIRTIO_PCI_DEVICE, 4);
+	assert_int_equal(config_in(data, 4), 123456789);
+	access_window(0, VIRTIO_PCI_COMMON + NUM_QUEUES, 2);
+	assert_int_equal(config_in(data, 2), 3);
+	access_window(0, VIRTIO_PCI_NOTIFY + 4, 2);
+	config_out(data, 2, 1);
+	assert_int_equal(device.notifies[1], 1);
+	access_window(1, MSIX_TABLE + 8, 4);
+	config_out(data, 4, 0x77);
+	assert_int_equal(config_in(data, 4), 0x77);
+	assert_int_equal(mmio_in(drv.table + 8, 4), 0x77);
+	access_window(0, VIRTIO_PCI_COMMON + STATUS, 1);
+	config_out(data, 1, 0);
+	assert_int_equal(common_in(STATUS, 1), 0);
+	/* Also with decoding off. */
+	config_out(4, 2, 0);
+	assert_int_equal(config_in(data, 1), 0);
+	config_out(data, 1, 1);
+	assert_int_equal(config_in(data, 1), 1);
+}
+
+static void test_access_capability_misuse(void **state)
+{
+	(void)state;
+	static const uint32_t bad[][3] = {
+		{2, 0, 4},	     {6, 0, 4},		 {255, 0, 4},	     {0, 0, 0},
+		{0, 0, 3},	     {0, 0, 8},		 {0, 0, 0xffffffff}, {0, 0x100, 4},
+		{0, 0xfffffffc, 4},  {0, 0x13, 2},	 {0, 0x82, 4},	     {1, 0x1000, 4},
+		{1, 0x80000000U, 4}, {1, 0xffffffff, 1},
+	};
+	uint32_t data = drv.access + 16;
+	uint8_t before[sizeof(transport)];
+	uint8_t after[sizeof(transport)];
+
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		access_window(bad[i][0], bad[i][1], bad[i][2]);
+		config_out(data, 4, 0);
+		take_snapshot(before);
+		config_out(data, 4, 0x41424344);
+		assert_int_equal(config_in(data, 4), 0x41424344); /* only a scratch register */
+		config_out(data, 4, 0);
+		take_snapshot(after);
+		assert_memory_equal(before, after, sizeof(before));
+	}
+	assert_int_equal(device.notifies[0], 0);
+}
+
+/* The capabilities themselves cannot be changed. */
+static void test_config_is_read_only(void **state)
+{
+	(void)state;
+	uint8_t before[256];
+
+	for (uint32_t i = 0; i < 256; i++) {
+		before[i] = (uint8_t)config_in(i, 1);
+	}
+	for (uint32_t i = 0; i < 256; i++) {
+		bool is_bar = i >= 0x10 && i < 0x18;
+		bool is_access =
+			(i >= drv.access + 8 && i < drv.access + 20) || i == drv.access + 4;
+
+		config_out(i, 1, 0xff);
+		config_out(i, 1, 0);
+		if (i != 4 && i != 5 && i != drv.msix + 3 && !is_bar && !is_access) {
+			assert_int_equal(config_in(i, 1), before[i]);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_linux_driver, setup_started),
+		cmocka_unit_test_setup(test_notify_only_while_running, setup_started),
+		cmocka_unit_test_setup(test_reset_by_driver, setup_started),
+		cmocka_unit_test_setup(test_reset_of_partition, setup_started),
+		cmocka_unit_test_setup(test_msix_masks, setup_started),
+		cmocka_unit_test_setup(test_isr_without_msix, setup_started),
+		cmocka_unit_test_setup(test_vector_rules, setup_started),
+		cmocka_unit_test_setup(test_needs_reset, setup_started),
+		cmocka_unit_test_setup(test_features, setup_found),
+		cmocka_unit_test_setup(test_status_sequences, setup_found),
+		cmocka_unit_test_setup(test_queue_misuse, setup_found),
+		cmocka_unit_test_setup(test_queue_refused_by_device, setup_found),
+		cmocka_unit_test_setup(test_wrong_widths, setup_found),
+		cmocka_unit_test_setup(test_access_capability, setup_started),
+		cmocka_unit_test_setup(test_access_capability_misuse, setup_started),
+		cmocka_unit_test_setup(test_config_is_read_only, setup_started),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
