@@ -6,9 +6,9 @@
  *
  * The names stand in parentheses to keep the macros of string.h out.
  */
-#include <stdint.h>
-
 #include <string.h>
+
+#include <stdint.h>
 
 void *(memcpy)(void *restrict destination, const void *restrict source, size_t size)
 {
