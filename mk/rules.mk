@@ -49,7 +49,7 @@ define bare_program
 BARE_PROGRAMS += $(BUILD)/bare/$(1).elf
 $(BUILD)/bare/$(1).elf: $(call objects,bare,$(2)) $(call objects,bare,$(RUNTIME_SRCS)) appliance/runtime/bare.ld
 	@mkdir -p $$(@D)
-	$(Q)$(CC) -static -no-pie -nostdlib -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--build-id=none \
+	$(Q)$(CC) -static -nostdlib -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--build-id=none \
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -T appliance/runtime/bare.ld \
 		-o $$@ $$(filter %.o,$$^) $(NEWLIB)/x86_64-elf/lib/libc.a $(LIBGCC)
 ALL_OBJECTS += $(call objects,bare,$(2)) $(call objects,bare,$(RUNTIME_SRCS))

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# The runtime of bare-metal partitions, on the host.
+
+$(eval $(call unit_test,test_runtime_arguments,tests/unit/test_runtime_arguments.c appliance/runtime/arguments.c))
+$(eval $(call unit_test,test_vsock_socket,tests/unit/test_vsock_socket.c tests/unit/vsock_network.c \
+	$(RUNTIME_PORTABLE_SRCS)))
