@@ -43,35 +43,45 @@ static const uint32_t md5_sine[64] = {
 	0xeb86d391,
 };
 
-static const uint8_t md5_shift[4][4] = {
-	{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
-
-static uint32_t md5_mix(unsigned int round, uint32_t b, uint32_t c, uint32_t d)
+/* RFC 1321 3.4: a = b + ((a + mix(b, c, d) + X[k] + T[i]) <<< s). */
+static inline void md5_step(uint32_t *a, uint32_t b, uint32_t mix, uint32_t word,
+			    unsigned int shift)
 {
-	switch (round) {
-	case 0: return (b & c) | (~b & d);
-	case 1: return (b & d) | (c & ~d);
-	case 2: return b ^ c ^ d;
-	default: return c ^ (b | ~d);
-	}
+	*a = b + rotate_left(*a + mix + word, shift);
 }
 
 static void md5_block(uint32_t *state, const uint8_t *block)
 {
-	static const uint8_t factor[4] = {1, 5, 3, 7};
-	static const uint8_t start[4] = {0, 1, 5, 0};
+	const uint32_t *sine = md5_sine;
 	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+	uint32_t x[16];
 
-	for (unsigned int i = 0; i < 64; i++) {
-		unsigned int round = i / 16;
-		unsigned int index = (i * factor[round] + start[round]) % 16;
-		uint32_t sum =
-			a + md5_mix(round, b, c, d) + md5_sine[i] + load_little(block + 4 * index);
-
-		a = d;
-		d = c;
-		c = b;
-		b += rotate_left(sum, md5_shift[round][i % 4]);
+	for (unsigned int i = 0; i < 16; i++) {
+		x[i] = load_little(block + 4 * i);
+	}
+	for (unsigned int i = 0; i < 16; i += 4, sine += 4) {
+		md5_step(&a, b, d ^ (b & (c ^ d)), x[i] + sine[0], 7);
+		md5_step(&d, a, c ^ (a & (b ^ c)), x[i + 1] + sine[1], 12);
+		md5_step(&c, d, b ^ (d & (a ^ b)), x[i + 2] + sine[2], 17);
+		md5_step(&b, c, a ^ (c & (d ^ a)), x[i + 3] + sine[3], 22);
+	}
+	for (unsigned int i = 1; i < 81; i += 20, sine += 4) {
+		md5_step(&a, b, c ^ (d & (b ^ c)), x[i & 15] + sine[0], 5);
+		md5_step(&d, a, b ^ (c & (a ^ b)), x[(i + 5) & 15] + sine[1], 9);
+		md5_step(&c, d, a ^ (b & (d ^ a)), x[(i + 10) & 15] + sine[2], 14);
+		md5_step(&b, c, d ^ (a & (c ^ d)), x[(i + 15) & 15] + sine[3], 20);
+	}
+	for (unsigned int i = 5; i < 53; i += 12, sine += 4) {
+		md5_step(&a, b, b ^ c ^ d, x[i & 15] + sine[0], 4);
+		md5_step(&d, a, a ^ b ^ c, x[(i + 3) & 15] + sine[1], 11);
+		md5_step(&c, d, d ^ a ^ b, x[(i + 6) & 15] + sine[2], 16);
+		md5_step(&b, c, c ^ d ^ a, x[(i + 9) & 15] + sine[3], 23);
+	}
+	for (unsigned int i = 0; i < 112; i += 28, sine += 4) {
+		md5_step(&a, b, c ^ (b | ~d), x[i & 15] + sine[0], 6);
+		md5_step(&d, a, b ^ (a | ~c), x[(i + 7) & 15] + sine[1], 10);
+		md5_step(&c, d, a ^ (d | ~b), x[(i + 14) & 15] + sine[2], 15);
+		md5_step(&b, c, d ^ (c | ~a), x[(i + 21) & 15] + sine[3], 21);
 	}
 	state[0] += a;
 	state[1] += b;
@@ -79,20 +89,45 @@ static void md5_block(uint32_t *state, const uint8_t *block)
 	state[3] += d;
 }
 
-static uint32_t sha1_mix(unsigned int round, uint32_t b, uint32_t c, uint32_t d)
+/* FIPS 180-4 4.1.1 and 4.2.1. */
+static inline uint32_t sha1_mix(unsigned int round, uint32_t b, uint32_t c, uint32_t d)
 {
 	switch (round) {
-	case 0: return ((b & c) | (~b & d)) + 0x5a827999;
+	case 0: return (d ^ (b & (c ^ d))) + 0x5a827999;
 	case 1: return (b ^ c ^ d) + 0x6ed9eba1;
-	case 2: return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc;
+	case 2: return ((b & c) | (d & (b | c))) + 0x8f1bbcdc;
 	default: return (b ^ c ^ d) + 0xca62c1d6;
 	}
+}
+
+/* One round of twenty steps; five steps bring every variable back to its place. */
+static inline void sha1_round(unsigned int round, uint32_t v[5], const uint32_t *schedule)
+{
+	uint32_t a = v[0], b = v[1], c = v[2], d = v[3], e = v[4];
+
+	for (unsigned int i = 0; i < 20; i += 5) {
+		e += rotate_left(a, 5) + sha1_mix(round, b, c, d) + schedule[i];
+		b = rotate_left(b, 30);
+		d += rotate_left(e, 5) + sha1_mix(round, a, b, c) + schedule[i + 1];
+		a = rotate_left(a, 30);
+		c += rotate_left(d, 5) + sha1_mix(round, e, a, b) + schedule[i + 2];
+		e = rotate_left(e, 30);
+		b += rotate_left(c, 5) + sha1_mix(round, d, e, a) + schedule[i + 3];
+		d = rotate_left(d, 30);
+		a += rotate_left(b, 5) + sha1_mix(round, c, d, e) + schedule[i + 4];
+		c = rotate_left(c, 30);
+	}
+	v[0] = a;
+	v[1] = b;
+	v[2] = c;
+	v[3] = d;
+	v[4] = e;
 }
 
 static void sha1_block(uint32_t *state, const uint8_t *block)
 {
 	uint32_t schedule[80];
-	uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
+	uint32_t v[5];
 
 	for (unsigned int i = 0; i < 16; i++) {
 		schedule[i] = load_big(block + 4 * i);
@@ -101,20 +136,14 @@ static void sha1_block(uint32_t *state, const uint8_t *block)
 		schedule[i] = rotate_left(
 			schedule[i - 3] ^ schedule[i - 8] ^ schedule[i - 14] ^ schedule[i - 16], 1);
 	}
-	for (unsigned int i = 0; i < 80; i++) {
-		uint32_t sum = rotate_left(a, 5) + sha1_mix(i / 20, b, c, d) + e + schedule[i];
-
-		e = d;
-		d = c;
-		c = rotate_left(b, 30);
-		b = a;
-		a = sum;
+	memcpy(v, state, sizeof(v));
+	sha1_round(0, v, schedule);
+	sha1_round(1, v, schedule + 20);
+	sha1_round(2, v, schedule + 40);
+	sha1_round(3, v, schedule + 60);
+	for (unsigned int i = 0; i < 5; i++) {
+		state[i] += v[i];
 	}
-	state[0] += a;
-	state[1] += b;
-	state[2] += c;
-	state[3] += d;
-	state[4] += e;
 }
 
 /* FIPS 180-4 4.2.2. */
@@ -145,29 +174,45 @@ static void sha256_schedule(uint32_t schedule[64], const uint8_t *block)
 	}
 }
 
+/* FIPS 180-4 6.2.2 step 3; the caller renames the variables instead of moving them. */
+static inline void sha256_step(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+			       uint32_t f, uint32_t g, uint32_t *h, uint32_t word)
+{
+	uint32_t sum = *h + word + (g ^ (e & (f ^ g))) +
+		       (rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25));
+
+	*d += sum;
+	*h = sum + ((a & b) | (c & (a | b))) +
+	     (rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22));
+}
+
 static void sha256_block(uint32_t *state, const uint8_t *block)
 {
-	uint32_t schedule[64];
-	uint32_t v[8];
+	uint32_t w[64];
+	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+	uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
 
-	sha256_schedule(schedule, block);
-	memcpy(v, state, sizeof(v));
-	for (unsigned int i = 0; i < 64; i++) {
-		uint32_t s1 =
-			rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^ rotate_right(v[4], 25);
-		uint32_t s0 =
-			rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^ rotate_right(v[0], 22);
-		uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-		uint32_t sum = v[7] + s1 + choose + sha256_constant[i] + schedule[i];
+	sha256_schedule(w, block);
+	for (unsigned int i = 0; i < 64; i += 8) {
+		const uint32_t *k = &sha256_constant[i];
 
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += sum;
-		v[0] = sum + s0 + majority;
+		sha256_step(a, b, c, &d, e, f, g, &h, k[0] + w[i]);
+		sha256_step(h, a, b, &c, d, e, f, &g, k[1] + w[i + 1]);
+		sha256_step(g, h, a, &b, c, d, e, &f, k[2] + w[i + 2]);
+		sha256_step(f, g, h, &a, b, c, d, &e, k[3] + w[i + 3]);
+		sha256_step(e, f, g, &h, a, b, c, &d, k[4] + w[i + 4]);
+		sha256_step(d, e, f, &g, h, a, b, &c, k[5] + w[i + 5]);
+		sha256_step(c, d, e, &f, g, h, a, &b, k[6] + w[i + 6]);
+		sha256_step(b, c, d, &e, f, g, h, &a, k[7] + w[i + 7]);
 	}
-	for (unsigned int i = 0; i < 8; i++) {
-		state[i] += v[i];
-	}
+	state[0] += a;
+	state[1] += b;
+	state[2] += c;
+	state[3] += d;
+	state[4] += e;
+	state[5] += f;
+	state[6] += g;
+	state[7] += h;
 }
 
 static void hash_block(struct av_hash *hash, const uint8_t *block)
