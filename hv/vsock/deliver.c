@@ -4,32 +4,11 @@
  */
 #include "hv/vsock/deliver.h"
 
-#include <string.h>
-
 /* A place in a list of segments. */
 struct cursor {
 	const struct virtq_segment *segment;
 	uint32_t offset;
 };
-
-/*
- * Guest memory to guest memory: both may change while we copy, and may overlap when a partition
- * sends to itself; the bytes mean nothing to us.
- */
-static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t length)
-{
-#ifdef MUX_HOST_TEST
-	memmove(to, from, length); /* checked by the sanitizers */
-#else
-	size_t words = length / 8;
-	size_t bytes = length % 8;
-
-	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
-	if (bytes != 0) {
-		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-	}
-#endif
-}
 
 static inline void cursor_advance(struct cursor *at, uint32_t length)
 {
@@ -49,8 +28,8 @@ static void copy_segments(struct cursor *to, struct cursor *from, uint32_t lengt
 		uint32_t chunk = to_room < from_room ? to_room : from_room;
 
 		chunk = chunk < length ? chunk : length;
-		copy_bytes(to->segment->base + to->offset, from->segment->base + from->offset,
-			   chunk);
+		vsock_deliver_copy(to->segment->base + to->offset,
+				   from->segment->base + from->offset, chunk);
 		cursor_advance(to, chunk);
 		cursor_advance(from, chunk);
 		length -= chunk;
@@ -94,31 +73,27 @@ static void store_header(struct vsock_header *header, struct cursor *to)
 	}
 }
 
-/* The receiver's next buffer. */
-static enum vsock_delivery take_buffer(struct vsock_turn *turn, struct vsock_port *to,
-				       uint16_t *head, struct virtq_chain *chain)
+enum vsock_delivery vsock_deliver_no_head(struct vsock_turn *turn, struct vsock_port *to,
+					  enum virtq_take take)
 {
-	enum virtq_take take = vsock_port_take(&to->rx, head);
-	enum vsock_fault fault;
-
 	if (take == VIRTQ_EMPTY) {
 		return VSOCK_NO_BUFFER;
 	}
-	if (take != VIRTQ_TAKEN) {
-		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, virtq_take_fault(take),
-				VSOCK_NO_DESCRIPTOR);
-		return VSOCK_FAILED;
-	}
-	fault = virtq_read_chain(&to->rx, *head, VIRTQ_DESC_WRITE, chain);
+	vsock_port_fail(turn, to, VSOCK_QUEUE_RX, virtq_take_fault(take), VSOCK_NO_DESCRIPTOR);
+	return VSOCK_FAILED;
+}
+
+static enum vsock_fault read_buffer(const struct vsock_port *to, const struct vsock_buffer *buffer,
+				    struct virtq_chain *chain)
+{
+	enum vsock_fault fault =
+		virtq_read_chain(&to->rx, buffer->head, buffer->desc, VIRTQ_DESC_WRITE, chain);
+
 	if (fault == VSOCK_FAULT_NONE && chain->length <= VSOCK_HEADER_SIZE) {
 		fault = VSOCK_FAULT_RX_SHORT;
-		chain->bad = *head;
+		chain->bad = buffer->head;
 	}
-	if (fault != VSOCK_FAULT_NONE) {
-		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, fault, chain->bad);
-		return VSOCK_FAILED;
-	}
-	return VSOCK_DELIVERED;
+	return fault;
 }
 
 /* Sets length and end marks of the next part, and returns its payload bytes. */
@@ -138,32 +113,24 @@ static uint32_t cut_part(struct vsock_slot *slot, uint64_t room)
 }
 
 enum vsock_delivery vsock_deliver_part(struct vsock_turn *turn, struct vsock_slot *slot,
-				       struct vsock_port *to)
+				       struct vsock_port *to, const struct vsock_buffer *buffer)
 {
 	struct virtq_chain chain;
 	struct cursor out = {chain.segment, 0};
-	uint16_t head;
+	struct cursor in = {slot->chain.segment + slot->segment, slot->offset};
+	enum vsock_fault fault = read_buffer(to, buffer, &chain);
 	uint32_t part;
-	enum vsock_delivery result = take_buffer(turn, to, &head, &chain);
 
-	if (result != VSOCK_DELIVERED) {
-		return result;
+	if (fault != VSOCK_FAULT_NONE) {
+		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, fault, chain.bad);
+		return VSOCK_FAILED;
 	}
 	part = cut_part(slot, chain.length - VSOCK_HEADER_SIZE);
 	store_header(&slot->header, &out);
-	if (part != 0) {
-		struct cursor in = {slot->chain.segment + slot->segment, slot->offset};
-
-		copy_segments(&out, &in, part);
-		slot->segment = (uint8_t)(in.segment - slot->chain.segment);
-		slot->offset = in.offset;
-		slot->remaining -= part;
-	}
-	virtq_push(&to->rx, head, VSOCK_HEADER_SIZE + part);
-	turn->dirty_rx |= to->bit;
-	turn->steps--;
-	turn->bytes -= part < turn->bytes ? part : turn->bytes;
-	to->counters.rx_packets++;
-	to->counters.rx_bytes += part;
+	copy_segments(&out, &in, part);
+	slot->segment = (uint8_t)(in.segment - slot->chain.segment);
+	slot->offset = in.offset;
+	slot->remaining -= part;
+	vsock_deliver_finish(turn, to, buffer->head, part);
 	return VSOCK_DELIVERED;
 }

@@ -8,8 +8,11 @@
 
 #include "hv/vsock/port.h"
 
-/* Copies the header out of the slot's buffers, which hold at least VSOCK_HEADER_SIZE bytes. */
-void vsock_deliver_load_header(struct vsock_slot *slot);
+/* A receive buffer, taken and not looked at but for its first descriptor. */
+struct vsock_buffer {
+	struct virtq_desc desc;
+	uint16_t head;
+};
 
 enum vsock_delivery {
 	VSOCK_DELIVERED, /* slot->remaining tells whether the packet is through */
@@ -17,11 +20,62 @@ enum vsock_delivery {
 	VSOCK_FAILED,	 /* the receiver broke the rules, and its port was closed */
 };
 
+/* Copies the header out of the slot's buffers, which hold at least VSOCK_HEADER_SIZE bytes. */
+void vsock_deliver_load_header(struct vsock_slot *slot);
+
 /*
- * Delivers the next part of a packet to port `to`, which must be up. STREAM payload is split
- * anywhere; of SEQPACKET only the last part keeps the end marks; packets without payload go whole.
+ * Guest memory to guest memory: both may change while we copy, and may overlap when a partition
+ * sends to itself; the bytes mean nothing to us.
+ */
+static inline void vsock_deliver_copy(uint8_t *to, const uint8_t *from, size_t length)
+{
+#ifdef MUX_HOST_TEST
+	__builtin_memmove(to, from, length); /* checked by the sanitizers */
+#else
+	size_t words = length / 8;
+	size_t bytes = length % 8;
+
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+	if (bytes != 0) {
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+	}
+#endif
+}
+
+/* A port's queue gave no head: closes the port unless the queue is merely empty. */
+enum vsock_delivery vsock_deliver_no_head(struct vsock_turn *turn, struct vsock_port *to,
+					  enum virtq_take take);
+
+/* Takes the next receive buffer of a port that is up: VSOCK_DELIVERED when there is one. */
+static inline enum vsock_delivery vsock_deliver_take(struct vsock_turn *turn, struct vsock_port *to,
+						     struct vsock_buffer *buffer)
+{
+	enum virtq_take take = vsock_port_take(&to->rx, &buffer->head);
+
+	if (__builtin_expect(take != VIRTQ_TAKEN, 0)) {
+		return vsock_deliver_no_head(turn, to, take);
+	}
+	buffer->desc = virtq_read_desc(to->rx.table, buffer->head);
+	return VSOCK_DELIVERED;
+}
+
+/* Gives a filled receive buffer back. */
+static inline void vsock_deliver_finish(struct vsock_turn *turn, struct vsock_port *to,
+					uint16_t head, uint32_t payload)
+{
+	virtq_push(&to->rx, head, VSOCK_HEADER_SIZE + payload);
+	turn->dirty_rx |= to->bit;
+	turn->budget -= VSOCK_STEP_COST + (int32_t)payload;
+	to->counters.rx_packets++;
+	to->counters.rx_bytes += payload;
+}
+
+/*
+ * Delivers the next part of a packet into a buffer that vsock_deliver_take took. STREAM payload is
+ * split anywhere; of SEQPACKET only the last part keeps the end marks; packets without payload go
+ * whole. VSOCK_DELIVERED or VSOCK_FAILED.
  */
 enum vsock_delivery vsock_deliver_part(struct vsock_turn *turn, struct vsock_slot *slot,
-				       struct vsock_port *to);
+				       struct vsock_port *to, const struct vsock_buffer *buffer);
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Validation, routing, and delivery at once where nobody waits. Locking: the switch lock.
+ *
+ * Nearly every packet lies in one buffer and goes into one buffer that waits for it: such a packet
+ * passes without a slot (take_packet, deliver_plain). All others are put into their slot first.
  */
 #include "hv/vsock/forward.h"
 
@@ -8,53 +11,76 @@
 #include "hv/vsock/policy.h"
 #include "hv/vsock/schedule.h"
 
-/* virtio 1.2, 5.10.6; only RW carries payload. */
-static bool header_ok(const struct vsock_port *port, const struct vsock_slot *slot)
-{
-	const struct vsock_header *header = &slot->header;
+#define LIKELY(x) __builtin_expect((x), 1)
 
+/* virtio 1.2, 5.10.6; only RW carries payload. `room` is what the buffers hold. */
+static inline bool header_ok(const struct vsock_port *port, const struct vsock_header *header,
+			     uint64_t room)
+{
 	if (header->src_cid != port->cid || header->type > VSOCK_TYPE_SEQPACKET ||
-	    (port->types & (1U << header->type)) == 0 ||
+	    (port->types >> header->type & 1U) == 0 ||
 	    header->op - (unsigned)VSOCK_OP_REQUEST > VSOCK_OP_CREDIT_REQUEST - VSOCK_OP_REQUEST) {
 		return false;
 	}
-	return header->len == 0 || (header->op == VSOCK_OP_RW && header->len <= VSOCK_PACKET_MAX &&
-				    header->len <= slot->chain.length - VSOCK_HEADER_SIZE);
+	return header->len == 0 ||
+	       (header->op == VSOCK_OP_RW && header->len <= min_u64(room, VSOCK_PACKET_MAX));
 }
 
 /* The destination, or NULL when the packet is refused, which is counted. The policy is asked before
  * the state, so that whoever may not talk to a partition does not learn whether it runs. */
-static struct vsock_port *route(struct vsock_port *port, const struct vsock_slot *slot)
+static inline struct vsock_port *route(struct vsock_port *port, const struct vsock_header *header,
+				       uint64_t room)
 {
-	const struct vsock_header *header = &slot->header;
 	struct vsock_port *to = NULL;
+	struct vsock_rule *rule;
 
-	if (header_ok(port, slot) && header->dst_cid <= MUX_CID_MAX) {
-		to = vsock_port_find((uint32_t)header->dst_cid);
+	port->counters.tx_packets++;
+	if (LIKELY(header_ok(port, header, room)) && LIKELY(header->dst_cid <= MUX_CID_MAX)) {
+		to = vsock_port_by_cid((uint32_t)header->dst_cid);
 	}
-	if (to != NULL) {
-		struct vsock_rule *rule = vsock_policy_permits(port->index, to->index, header);
-
-		if (rule == NULL) {
-			port->counters.refused_policy++;
-			return NULL;
-		}
-		if (to->state == VSOCK_STATE_UP) {
-			rule->packets++;
-			return to;
-		}
+	if (to == NULL) {
+		port->counters.refused_address++;
+		return NULL;
 	}
-	port->counters.refused_address++;
-	return NULL;
+	rule = vsock_policy_permits(port->index, to->index, header);
+	if (rule == NULL) {
+		port->counters.refused_policy++;
+		return NULL;
+	}
+	if (to->state != VSOCK_STATE_UP) {
+		port->counters.refused_address++;
+		return NULL;
+	}
+	rule->packets++;
+	port->counters.tx_bytes += header->len;
+	return to;
 }
 
+/* A head that the switch keeps. */
+static void slot_fill(struct vsock_port *port, struct vsock_slot *slot)
+{
+	slot->header.src_cid = port->cid; /* the stamp: never the sender's word */
+	slot->flags = slot->header.flags;
+	slot->remaining = slot->header.len;
+	slot->is_reset = false;
+	port->busy[slot->head / 64U] |= 1ULL << slot->head % 64U;
+}
+
+/* `buffer` is one that was taken from `to` already, or NULL. */
 static void forward(struct vsock_turn *turn, struct vsock_port *port, struct vsock_slot *slot,
-		    struct vsock_port *to)
+		    struct vsock_port *to, struct vsock_buffer *buffer)
 {
 	enum vsock_delivery result = VSOCK_DELIVERED;
+	struct vsock_buffer taken;
 
-	while (to->waiting == 0 && !vsock_port_exhausted(turn)) {
-		result = vsock_deliver_part(turn, slot, to);
+	while (buffer != NULL || (to->waiting == 0 && !vsock_port_exhausted(turn))) {
+		if (buffer == NULL) {
+			buffer = &taken;
+			result = vsock_deliver_take(turn, to, buffer);
+		}
+		if (result == VSOCK_DELIVERED) {
+			result = vsock_deliver_part(turn, slot, to, buffer);
+		}
 		if (result != VSOCK_DELIVERED) {
 			break;
 		}
@@ -62,6 +88,7 @@ static void forward(struct vsock_turn *turn, struct vsock_port *port, struct vso
 			vsock_port_complete(turn, port, slot);
 			return;
 		}
+		buffer = NULL;
 	}
 	if (result == VSOCK_FAILED) {
 		if (port != to) { /* else the slot is gone with the port */
@@ -75,48 +102,122 @@ static void forward(struct vsock_turn *turn, struct vsock_port *port, struct vso
 	}
 }
 
-static enum vsock_fault read_packet(struct vsock_port *port, struct vsock_slot *slot)
+/* A packet in several buffers, or a broken one. */
+static void take_chain(struct vsock_turn *turn, struct vsock_port *port, struct vsock_slot *slot,
+		       struct virtq_desc first)
 {
-	uint16_t head = slot->head;
-	enum vsock_fault fault;
-
-	slot->chain.bad = head;
-	if ((port->busy[head / 64U] >> head % 64U & 1U) != 0) {
-		return VSOCK_FAULT_HEAD_BUSY;
-	}
-	fault = virtq_read_chain(&port->tx, head, 0, &slot->chain);
-	if (fault == VSOCK_FAULT_NONE && slot->chain.length < VSOCK_HEADER_SIZE) {
-		fault = VSOCK_FAULT_TX_SHORT;
-		slot->chain.bad = head;
-	}
-	return fault;
-}
-
-static void take_packet(struct vsock_turn *turn, struct vsock_port *port, uint16_t head)
-{
-	struct vsock_slot *slot = &port->slots[head];
-	enum vsock_fault fault = read_packet(port, slot);
+	enum vsock_fault fault = virtq_read_chain(&port->tx, slot->head, first, 0, &slot->chain);
 	struct vsock_port *to;
 
-	turn->steps--;
+	if (fault == VSOCK_FAULT_NONE && slot->chain.length < VSOCK_HEADER_SIZE) {
+		fault = VSOCK_FAULT_TX_SHORT;
+		slot->chain.bad = slot->head;
+	}
 	if (fault != VSOCK_FAULT_NONE) {
 		vsock_port_fail(turn, port, VSOCK_QUEUE_TX, fault, slot->chain.bad);
 		return;
 	}
 	vsock_deliver_load_header(slot);
-	slot->flags = slot->header.flags;
-	slot->remaining = slot->header.len;
-	slot->is_reset = false;
-	port->busy[head / 64U] |= 1ULL << head % 64U;
-	to = route(port, slot);
-	port->counters.tx_packets++;
+	to = route(port, &slot->header, slot->chain.length - VSOCK_HEADER_SIZE);
+	slot_fill(port, slot);
 	if (to == NULL) {
 		vsock_schedule_refuse(turn, port, slot);
+	} else {
+		forward(turn, port, slot, to, NULL);
+	}
+}
+
+/* A packet that lies in one buffer, on its way. */
+struct plain {
+	struct vsock_header header; /* copied from the buffer */
+	uint8_t *base;		    /* the buffer */
+	uint32_t length;
+	uint16_t head;
+};
+
+/* Into one buffer that holds it all, or false. */
+static inline bool deliver_plain(struct vsock_turn *turn, struct vsock_port *port,
+				 const struct plain *packet, struct vsock_port *to,
+				 const struct vsock_buffer *buffer)
+{
+	uint32_t payload = packet->header.len;
+	uint8_t *room;
+
+	if (payload > VSOCK_PART_MAX) {
+		return false;
+	}
+	/* One byte more than the packet: a buffer that is too short for anything is not for us. */
+	room = virtq_plain_buffer(&to->rx, &buffer->desc, VIRTQ_DESC_WRITE,
+				  VSOCK_HEADER_SIZE + payload + (payload == 0));
+	if (room == NULL) {
+		return false;
+	}
+	__builtin_memcpy(room, &packet->header, VSOCK_HEADER_SIZE);
+	vsock_deliver_copy(room + VSOCK_HEADER_SIZE, packet->base + VSOCK_HEADER_SIZE, payload);
+	vsock_deliver_finish(turn, to, buffer->head, payload);
+	virtq_push(&port->tx, packet->head, 0);
+	turn->dirty_tx |= port->bit;
+	return true;
+}
+
+/* Puts a plain packet into its slot, and refuses or forwards it. */
+static void keep_plain(struct vsock_turn *turn, struct vsock_port *port, const struct plain *packet,
+		       struct vsock_port *to, struct vsock_buffer *buffer)
+{
+	struct vsock_slot *slot = &port->slots[packet->head];
+
+	slot->header = packet->header;
+	slot->chain.segment[0] = (struct virtq_segment){packet->base, packet->length};
+	slot->segment = 0;
+	slot->offset = VSOCK_HEADER_SIZE;
+	slot_fill(port, slot);
+	if (to == NULL) {
+		vsock_schedule_refuse(turn, port, slot);
+	} else {
+		forward(turn, port, slot, to, buffer);
+	}
+}
+
+static inline void take_packet(struct vsock_turn *turn, struct vsock_port *port, uint16_t head)
+{
+	struct virtq_desc first = virtq_read_desc(port->tx.table, head);
+	struct vsock_buffer buffer;
+	struct plain packet;
+	struct vsock_port *to;
+
+	turn->budget -= VSOCK_STEP_COST;
+	if ((port->busy[head / 64U] >> head % 64U & 1U) != 0) {
+		vsock_port_fail(turn, port, VSOCK_QUEUE_TX, VSOCK_FAULT_HEAD_BUSY, head);
 		return;
 	}
-	port->counters.tx_bytes += slot->remaining;
-	slot->header.src_cid = port->cid; /* the stamp: never the sender's word */
-	forward(turn, port, slot, to);
+	packet.base = virtq_plain_buffer(&port->tx, &first, 0, VSOCK_HEADER_SIZE);
+	if (packet.base == NULL) {
+		take_chain(turn, port, &port->slots[head], first);
+		return;
+	}
+	packet.head = head;
+	packet.length = first.length;
+	__builtin_memcpy(&packet.header, packet.base, VSOCK_HEADER_SIZE);
+	/* The compiler may not go back to the guest's memory for a field of the copy. */
+	atomic_signal_fence(memory_order_seq_cst);
+	to = route(port, &packet.header, first.length - VSOCK_HEADER_SIZE);
+	if (LIKELY(to != NULL) && LIKELY(to->waiting == 0) && !vsock_port_exhausted(turn)) {
+		enum vsock_delivery result = vsock_deliver_take(turn, to, &buffer);
+
+		if (LIKELY(result == VSOCK_DELIVERED)) {
+			if (!deliver_plain(turn, port, &packet, to, &buffer)) {
+				keep_plain(turn, port, &packet, to, &buffer);
+			}
+			return;
+		}
+		if (result == VSOCK_FAILED) {
+			if (port == to) {
+				return; /* its own packets are gone */
+			}
+			to = NULL;
+		}
+	}
+	keep_plain(turn, port, &packet, to, NULL);
 }
 
 bool vsock_forward_packets(struct vsock_turn *turn, struct vsock_port *port)

@@ -83,13 +83,7 @@ int vsock_port_attach(const struct vsock_port_config *config, struct vsock_port 
 
 struct vsock_port *vsock_port_find(uint32_t cid)
 {
-	uint8_t index;
-
-	if (cid > MUX_CID_MAX) {
-		return NULL;
-	}
-	index = vsock_switch.port_of[index_clamp(cid, MUX_CID_MAX + 1U)];
-	return index == VSOCK_PORT_NONE ? NULL : &vsock_switch.port[index];
+	return cid <= MUX_CID_MAX ? vsock_port_by_cid(cid) : NULL;
 }
 
 void vsock_port_begin(struct vsock_turn *turn)

@@ -111,10 +111,17 @@ struct vsock_switch {
 
 extern struct vsock_switch vsock_switch;
 
+/* The port of a CID within MUX_CID_MAX, or NULL. No lock: ports are only added at boot. */
+static inline struct vsock_port *vsock_port_by_cid(uint32_t cid)
+{
+	uint8_t index = vsock_switch.port_of[index_clamp(cid, MUX_CID_MAX + 1U)];
+
+	return index == VSOCK_PORT_NONE ? NULL : &vsock_switch.port[index];
+}
+
 /* One holding of the switch lock. */
 struct vsock_turn {
-	uint32_t steps;	   /* that the stage may still make */
-	uint32_t bytes;	   /* that the stage may still copy */
+	int32_t budget;	   /* that the stage has left */
 	uint32_t dirty_rx; /* ports with used entries to publish in RX */
 	uint32_t dirty_tx; /* ... in TX */
 	uint32_t resets;   /* ports to which resets were queued and not yet delivered */
@@ -126,13 +133,12 @@ void vsock_port_begin(struct vsock_turn *turn);
 /* The budget of another stage. */
 static inline void vsock_port_budget(struct vsock_turn *turn)
 {
-	turn->steps = VSOCK_STAGE_STEPS;
-	turn->bytes = VSOCK_STAGE_BYTES;
+	turn->budget = VSOCK_STAGE_BUDGET;
 }
 
 static inline bool vsock_port_exhausted(const struct vsock_turn *turn)
 {
-	return turn->steps == 0 || turn->bytes == 0;
+	return turn->budget <= 0;
 }
 
 /* Publishes used entries, raises interrupts, releases the lock, logs new faults. */

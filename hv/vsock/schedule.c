@@ -98,16 +98,20 @@ bool vsock_schedule_serve(struct vsock_turn *turn, struct vsock_port *to, uint32
 	while ((to->waiting & senders) != 0) {
 		struct vsock_port *from;
 		struct vsock_slot *slot;
+		struct vsock_buffer buffer;
 		uint32_t before;
 
 		if (vsock_port_exhausted(turn)) {
 			return false;
 		}
+		if (vsock_deliver_take(turn, to, &buffer) != VSOCK_DELIVERED) {
+			return true; /* a kick will come, or the port was closed */
+		}
 		from = pick(to);
 		slot = &from->slots[from->wait[to->index].first];
 		before = slot->remaining;
-		if (vsock_deliver_part(turn, slot, to) != VSOCK_DELIVERED) {
-			return true; /* a kick will come, or the port was closed */
+		if (vsock_deliver_part(turn, slot, to, &buffer) != VSOCK_DELIVERED) {
+			return true; /* the port was closed */
 		}
 		from->wait[to->index].deficit -=
 			(int32_t)(before - slot->remaining) + VSOCK_PART_COST;

@@ -18,11 +18,14 @@
 #include "muxvisor/hypercall.h"
 #include "muxvisor/manifest.h"
 
-/* What a stage of one turn may do before it releases the lock. A turn has three stages: packets to
- * the port, packets from the port, and packets that an earlier turn had to leave. Taking a packet
- * is a step, and so is delivering a part of one. */
-#define VSOCK_STAGE_STEPS 64U
-#define VSOCK_STAGE_BYTES (128U << 10) /* overshot by at most VSOCK_PART_MAX - 1 */
+/*
+ * What a stage of one turn may cost before it releases the lock, in bytes; the last step may
+ * overdraw it by VSOCK_PART_MAX. Taking a packet is a step, delivering a part of one is a step, and
+ * each costs VSOCK_STEP_COST besides the payload copied. A turn has three stages: packets to the
+ * port, packets from the port, and packets that an earlier turn had to leave.
+ */
+#define VSOCK_STAGE_BUDGET (256 << 10)
+#define VSOCK_STEP_COST	   2048
 
 #define VSOCK_PACKET_MAX (1U << 20)  /* payload of a packet from a sender */
 #define VSOCK_PART_MAX	 (64U << 10) /* payload of a packet to a receiver */

@@ -5,40 +5,12 @@
  */
 #include "hv/vsock/virtq.h"
 
-/* A descriptor, copied. */
-struct descriptor {
-	uint64_t address;
-	uint32_t length;
-	uint16_t flags;
-	uint16_t next;
-};
-
-/* An indirect table may lie at any address, so that its descriptors need not be aligned. */
-typedef uint64_t __attribute__((aligned(1), may_alias)) word;
-
-/* volatile: each word is loaded once, whatever becomes of the copy. The driver's writes were made
- * visible by the acquire in virtq_look. */
-static struct descriptor descriptor_read(const uint8_t *table, uint32_t index)
-{
-	const volatile word *at =
-		(const volatile word *)(const void *)(table + (size_t)index * VIRTQ_DESC_SIZE);
-	uint64_t low = at[0];
-	uint64_t high = at[1];
-
-	return (struct descriptor){
-		.address = low,
-		.length = (uint32_t)high,
-		.flags = (uint16_t)(high >> 32),
-		.next = (uint16_t)(high >> 48),
-	};
-}
-
-static enum vsock_fault address_fault(const struct descriptor *d)
+static enum vsock_fault address_fault(const struct virtq_desc *d)
 {
 	return d->address + d->length < d->address ? VSOCK_FAULT_ADDRESS_WRAP : VSOCK_FAULT_ADDRESS;
 }
 
-static enum vsock_fault add_segment(const struct virtq *q, const struct descriptor *d,
+static enum vsock_fault add_segment(const struct virtq *q, const struct virtq_desc *d,
 				    uint16_t direction, struct virtq_chain *chain)
 {
 	struct virtq_segment *segment = &chain->segment[chain->count];
@@ -60,7 +32,7 @@ static enum vsock_fault add_segment(const struct virtq *q, const struct descript
 }
 
 /* Virtio 1.2, 2.7.5.3.1: the descriptor's own write flag is ignored. */
-static enum vsock_fault open_indirect(const struct virtq *q, const struct descriptor *d,
+static enum vsock_fault open_indirect(const struct virtq *q, const struct virtq_desc *d,
 				      const uint8_t **table, uint32_t *count)
 {
 	if (!q->indirect) {
@@ -83,9 +55,10 @@ static enum vsock_fault open_indirect(const struct virtq *q, const struct descri
 	return VSOCK_FAULT_NONE;
 }
 
-enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t direction,
-				  struct virtq_chain *chain)
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct virtq_desc first,
+				  uint16_t direction, struct virtq_chain *chain)
 {
+	struct virtq_desc d = first;
 	const uint8_t *table = q->table;
 	uint32_t count = q->size;
 	uint32_t index = head;
@@ -96,8 +69,6 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t
 	chain->count = 0;
 	/* Each pass adds a segment, or opens the one indirect table. */
 	for (;;) {
-		struct descriptor d = descriptor_read(table, index);
-
 		chain->bad = (uint16_t)index;
 		if (__builtin_expect((d.flags & VIRTQ_DESC_INDIRECT) != 0, 0)) {
 			fault = open_indirect(q, &d, &table, &count);
@@ -106,6 +77,7 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t
 			if (fault != VSOCK_FAULT_NONE) {
 				return fault;
 			}
+			d = virtq_read_desc(table, 0);
 			continue;
 		}
 		fault = add_segment(q, &d, direction, chain);
@@ -122,6 +94,7 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t
 			return VSOCK_FAULT_SEGMENTS;
 		}
 		index = (uint32_t)index_clamp(d.next, count);
+		d = virtq_read_desc(table, index);
 	}
 }
 
@@ -162,7 +135,9 @@ enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config 
 	}
 	fresh.used_event = &fresh.avail->ring[size];
 	fresh.avail_event = (_Atomic uint16_t *)(void *)&fresh.used->ring[size];
+	fresh.ram = mem->region[0];
 	fresh.size = config->size;
+	fresh.mask = (uint16_t)(config->size - 1);
 	*q = fresh;
 	virtq_disarm(q);
 	return VSOCK_FAULT_NONE;

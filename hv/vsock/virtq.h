@@ -51,6 +51,14 @@ struct virtq_used {
 	struct virtq_used_element ring[];
 };
 
+/* A descriptor, copied. */
+struct virtq_desc {
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags;
+	uint16_t next;
+};
+
 struct virtq {
 	const uint8_t *table;
 	struct virtq_avail *avail;
@@ -58,11 +66,13 @@ struct virtq {
 	_Atomic uint16_t *used_event;  /* the driver wants an interrupt past this */
 	_Atomic uint16_t *avail_event; /* the device wants a kick past this */
 	const struct guest_mem *mem;
-	uint16_t size;		/* 0: not enabled */
-	uint16_t avail_next;	/* next available entry to take, free-running */
-	uint16_t avail_seen;	/* available index as last read */
-	uint16_t used_next;	/* next used entry to write, free-running */
-	uint16_t used_signaled; /* used_next at the last decision about an interrupt */
+	struct guest_region ram; /* the first region of mem, where nearly all buffers lie */
+	uint16_t size;		 /* 0: not enabled; a power of two */
+	uint16_t mask;		 /* size - 1 */
+	uint16_t avail_next;	 /* next available entry to take, free-running */
+	uint16_t avail_seen;	 /* available index as last read */
+	uint16_t used_next;	 /* next used entry to write, free-running */
+	uint16_t used_signaled;	 /* used_next at the last decision about an interrupt */
 	bool event_index;
 	bool indirect;
 	bool armed; /* the driver was asked for a kick at avail_next */
@@ -99,11 +109,12 @@ enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config 
 void virtq_disable(struct virtq *q);
 
 /*
- * Reads the chain that starts at `head` (below q->size). Every buffer must be for the device to
- * write (`direction` VIRTQ_DESC_WRITE) or to read (0). Bounded by VIRTQ_SEGMENTS_MAX descriptors.
+ * Reads the rest of the chain that starts at `head` with the descriptor `first`. Every buffer must
+ * be for the device to write (`direction` VIRTQ_DESC_WRITE) or to read (0). Bounded by
+ * VIRTQ_SEGMENTS_MAX descriptors.
  */
-enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, uint16_t direction,
-				  struct virtq_chain *chain);
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct virtq_desc first,
+				  uint16_t direction, struct virtq_chain *chain);
 
 /* Whether the driver wants an interrupt for what was published by virtq_publish, and a full fence
  * since. Call once after each such pair: it also notes that the decision was made. */
@@ -115,6 +126,43 @@ void virtq_disarm(struct virtq *q);
 /* Asks for a kick at the next available entry, and looks again: VIRTQ_TAKEN when there is one
  * already (nothing is taken), VIRTQ_EMPTY, or VIRTQ_JUMPED. */
 enum virtq_take virtq_arm(struct virtq *q);
+
+/* An indirect table may lie at any address, so that its descriptors need not be aligned. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) virtq_word;
+
+/* Copies a descriptor. volatile: each word is loaded once, whatever becomes of the copy. The
+ * driver's writes were made visible by the acquire in virtq_look. */
+static inline struct virtq_desc virtq_read_desc(const uint8_t *table, uint32_t index)
+{
+	const volatile virtq_word *at =
+		(const volatile virtq_word *)(const void *)(table +
+							    (size_t)index * VIRTQ_DESC_SIZE);
+	uint64_t low = at[0];
+	uint64_t high = at[1];
+
+	return (struct virtq_desc){
+		.address = low,
+		.length = (uint32_t)high,
+		.flags = (uint16_t)(high >> 32),
+		.next = (uint16_t)(high >> 48),
+	};
+}
+
+/*
+ * The one buffer of a chain without continuation, if it lies in the first region, is for
+ * `direction`, and holds at least `least` (not 0) bytes; else NULL, and virtq_read_chain finds out.
+ */
+static inline uint8_t *virtq_plain_buffer(const struct virtq *q, const struct virtq_desc *d,
+					  uint16_t direction, uint64_t least)
+{
+	uint64_t offset = d->address - q->ram.gpa;
+
+	if ((d->flags & (VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE | VIRTQ_DESC_INDIRECT)) != direction ||
+	    d->length < least || offset >= q->ram.size || offset + d->length > q->ram.size) {
+		return NULL;
+	}
+	return q->ram.base + index_clamp(offset, q->ram.size);
+}
 
 /* Looks at the driver's index: VIRTQ_TAKEN when there are entries (nothing is taken). */
 static inline enum virtq_take virtq_look(struct virtq *q)
@@ -143,11 +191,11 @@ static inline enum virtq_take virtq_take(struct virtq *q, uint16_t *head)
 			return look;
 		}
 	}
-	entry = atomic_load_explicit(&q->avail->ring[q->avail_next & (q->size - 1U)],
+	entry = atomic_load_explicit(&q->avail->ring[q->avail_next & q->mask],
 				     memory_order_relaxed);
 	q->avail_next++;
-	*head = (uint16_t)index_clamp(entry, q->size);
-	return entry < q->size ? VIRTQ_TAKEN : VIRTQ_ASTRAY;
+	*head = entry & q->mask; /* in range for speculation too */
+	return entry <= q->mask ? VIRTQ_TAKEN : VIRTQ_ASTRAY;
 }
 
 /* As virtq_take; when there is none, asks for a kick at the next one. */
@@ -172,7 +220,7 @@ static inline enum vsock_fault virtq_take_fault(enum virtq_take take)
 /* Writes a used entry; the driver sees it at virtq_publish. */
 static inline void virtq_push(struct virtq *q, uint16_t head, uint32_t length)
 {
-	struct virtq_used_element *element = &q->used->ring[q->used_next & (q->size - 1U)];
+	struct virtq_used_element *element = &q->used->ring[q->used_next & q->mask];
 
 	atomic_store_explicit(&element->id, head, memory_order_relaxed);
 	atomic_store_explicit(&element->length, length, memory_order_relaxed);
