@@ -177,7 +177,7 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 	nfds_t count;
 
 	if (is_stopped(service, now_ms)) {
-		return -ESHUTDOWN;
+		return -ECANCELED;
 	}
 	/* Sends first what calls between two turns have queued. */
 	manager_link_tick(service, now_ms);
@@ -203,7 +203,7 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 	now_ms = mux_time_ms();
 	manager_link_tick(service, now_ms);
 	tick_agents(service, now_ms);
-	return is_stopped(service, now_ms) ? -ESHUTDOWN : 0;
+	return is_stopped(service, now_ms) ? -ECANCELED : 0;
 }
 
 int mux_service_run(struct mux_service *service)
@@ -213,7 +213,7 @@ int mux_service_run(struct mux_service *service)
 	do {
 		result = mux_service_step(service, -1);
 	} while (result == 0);
-	return result == -ESHUTDOWN ? 0 : result;
+	return result == -ECANCELED ? 0 : result;
 }
 
 void mux_service_stop(struct mux_service *service)

@@ -3,17 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "appliance/lib/service.h"
-
-uint64_t mux_time_ms(void)
-{
-	struct timespec now = {0};
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
-}
 
 uint64_t timers_next_due(const struct timers *timers)
 {

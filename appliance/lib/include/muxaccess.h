@@ -86,7 +86,7 @@ int mux_service_run(struct mux_service *service);
 /*
  * One turn of the event loop: waits at most timeout_ms (negative: until something happens; 0: not
  * at all), then handles what is ready, a bounded amount of each session. For programs with a loop
- * of their own. Returns 0; -ESHUTDOWN: mux_service_stop() was called and all is sent; else what
+ * of their own. Returns 0; -ECANCELED: mux_service_stop() was called and all is sent; else what
  * poll() gives.
  */
 int mux_service_step(struct mux_service *service, int timeout_ms);
