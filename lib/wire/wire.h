@@ -132,7 +132,8 @@ struct wire_access {
  */
 struct wire_response {
 	uint16_t verb;	/* enum mux_verb */
-	int32_t status; /* 0 or -errno (-4095..-1) */
+	int32_t status; /* 0 or -errno (-4095..-1), this C library's numbers: the codec translates
+			 */
 	uint64_t offset;
 	uint64_t total;
 	struct wire_bytes data; /* at most MUX_DATA_MAX */

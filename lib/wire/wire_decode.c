@@ -172,7 +172,7 @@ int wire_decode_response(const struct wire_message *message, struct wire_respons
 
 	out->verb = wire_get_u16(&get);
 	wire_get_zero(&get, 2);
-	out->status = (int32_t)wire_get_u32(&get);
+	out->status = wire_status_from_wire((int32_t)wire_get_u32(&get));
 	out->offset = wire_get_u64(&get);
 	out->total = wire_get_u64(&get);
 	out->data = wire_get_bytes(&get);

@@ -193,7 +193,7 @@ int wire_encode_response(struct wire_writer *writer, uint64_t request, bool more
 	require(&put, wire_check_response(response) == 0);
 	wire_put_u16(&put, response->verb);
 	wire_put_u16(&put, 0);
-	wire_put_u32(&put, (uint32_t)response->status);
+	wire_put_u32(&put, (uint32_t)wire_status_to_wire(response->status));
 	wire_put_u64(&put, response->offset);
 	wire_put_u64(&put, response->total);
 	wire_put_bytes(&put, response->data);

@@ -46,6 +46,10 @@ void wire_get_fail(struct wire_get *get, int error);
 /* The error, or -MUX_ERR_MALFORMED where bytes are left over. */
 int wire_get_end(const struct wire_get *get);
 
+/* 0 or -errno: this C library's numbers and the wire's. */
+int32_t wire_status_to_wire(int status);
+int wire_status_from_wire(int32_t status);
+
 /* Value checks that both sides apply. */
 int wire_check_string(struct wire_string string);
 int wire_check_header(const struct wire_header *header);
