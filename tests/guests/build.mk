@@ -4,3 +4,5 @@
 $(eval $(call bare_program,hello,tests/guests/hello.c))
 $(eval $(call bare_program,echo-server,tests/guests/echo_server.c))
 $(eval $(call bare_program,echo-client,tests/guests/echo_client.c))
+
+$(eval $(call image,echo,tests/guests/echo.mux,$(addprefix $(BUILD)/bare/,hello.elf echo-server.elf echo-client.elf)))
