@@ -71,7 +71,7 @@ static uint32_t *reg(const struct vlapic *apic, uint32_t number)
 static void irr_set(struct vlapic *apic, uint8_t vector)
 {
 	*reg(apic, REG_IRR + vector / 32U) |= 1U << (vector % 32U);
-	apic->may_have_irr = true;
+	apic->irr_changed = true;
 }
 
 /* Highest vector in the 256 bits that start at register `first`, or -1. */
@@ -333,23 +333,18 @@ void vlapic_sync_pending(struct vlapic *apic)
 		}
 		*reg(apic, REG_IRR + 2 * i) |= (uint32_t)bits;
 		*reg(apic, REG_IRR + 2 * i + 1) |= (uint32_t)(bits >> 32);
-		apic->may_have_irr = true;
+		apic->irr_changed = true;
 	}
 }
 
-int vlapic_next(struct vlapic *apic)
+int vlapic_next(const struct vlapic *apic)
 {
-	int vector;
+	int vector = highest_vector(apic, REG_IRR);
 
-	if (!apic->may_have_irr) {
+	if (vector < 0 || ((uint32_t)vector & 0xf0U) <= (processor_priority(apic) & 0xf0U)) {
 		return -1;
 	}
-	vector = highest_vector(apic, REG_IRR);
-	if (vector < 0) {
-		apic->may_have_irr = false;
-		return -1;
-	}
-	return ((uint32_t)vector & 0xf0U) > (processor_priority(apic) & 0xf0U) ? vector : -1;
+	return vector;
 }
 
 void vlapic_accept(struct vlapic *apic, uint8_t vector)
@@ -395,7 +390,7 @@ void vlapic_reset(struct vlapic *apic)
 	for (uint32_t i = 0; i < LVT_COUNT; i++) {
 		*reg(apic, REG_LVT_TIMER + i) = LVT_MASKED;
 	}
-	apic->may_have_irr = false;
+	apic->irr_changed = true; /* the CPU's copy of RVI is stale */
 	apic->errors = 0;
 	apic->timer_due = 0;
 	apic->timer_period = 0;

@@ -59,8 +59,8 @@ struct vlapic {
 	uint32_t apic_id;
 	uint32_t tsc_per_tick; /* constant: TSC ticks of an APIC timer tick at divide by 1 */
 	bool is_bootstrap;
-	bool may_have_irr;     /* false: IRR is empty (software delivery only) */
-	uint32_t errors;       /* ESR bits not yet latched by an ESR write */
+	bool irr_changed; /* a bit was set in IRR; a backend that hands RVI to the CPU clears it */
+	uint32_t errors;  /* ESR bits not yet latched by an ESR write */
 	uint64_t timer_due;    /* 0: not running */
 	uint64_t timer_period; /* one-shot and periodic: length of the running count, TSC ticks */
 	_Atomic uint32_t has_pending; /* any CPU: 1 after a bit in pending was set */
@@ -109,8 +109,9 @@ static inline void vlapic_sync(struct vlapic *apic)
 	}
 }
 
-/* Highest vector in IRR whose class is above PPR, or -1. Owner, after vlapic_sync. */
-int vlapic_next(struct vlapic *apic);
+/* Highest vector in IRR whose class is above PPR, or -1. Looks at the page only, where the CPU sets
+ * bits too (virtualised self-IPIs). Owner, after vlapic_sync. */
+int vlapic_next(const struct vlapic *apic);
 
 /* The vector from vlapic_next was injected: IRR -> ISR. Owner. */
 void vlapic_accept(struct vlapic *apic, uint8_t vector);
@@ -121,13 +122,6 @@ void vlapic_eoi(struct vlapic *apic);
 /* Highest vector in IRR and in ISR, 0 when there is none: RVI and SVI of VT-x. Owner. */
 uint8_t vlapic_rvi(const struct vlapic *apic);
 uint8_t vlapic_svi(const struct vlapic *apic);
-
-/* For ICR writes and self-IPIs that VT-x completed in the page (virtual-interrupt delivery): the
- * IRR may be not empty though nothing was posted. Owner. */
-static inline void vlapic_irr_changed(struct vlapic *apic)
-{
-	apic->may_have_irr = true;
-}
 
 /* TSC at which vlapic_timer_expire must be called (may be past), 0: never. Owner. */
 uint64_t vlapic_deadline(const struct vlapic *apic);

@@ -488,6 +488,25 @@ static void test_reset_forgets(void **state)
 	assert_int_equal(next(), 0x42);
 }
 
+/* With virtual-interrupt delivery the CPU sets and clears bits of the page itself. */
+static void test_page_is_shared_with_cpu(void **state)
+{
+	(void)state;
+	vlapic_post(&apic, 0x51);
+	vlapic_sync(&apic);
+	assert_true(apic.irr_changed);
+	apic.irr_changed = false; /* RVI was handed over */
+	assert_int_equal(vlapic_next(&apic), 0x51);
+	page[0x200 / 4 + 4 * (0x62 / 32)] |= 1U << (0x62 % 32); /* self-IPI without an exit */
+	assert_int_equal(vlapic_next(&apic), 0x62);
+	page[0x200 / 4 + 4 * (0x62 / 32)] = 0;
+	page[0x200 / 4 + 4 * (0x51 / 32)] = 0;
+	assert_int_equal(vlapic_next(&apic), -1);
+	assert_false(apic.irr_changed);
+	wr(SELF_IPI, 0x44);
+	assert_true(apic.irr_changed);
+}
+
 /* Posters on other threads: no vector is lost, and the last post is always seen. */
 enum { ROUNDS = 5000 };
 static _Atomic uint32_t acknowledged;
@@ -565,6 +584,7 @@ int main(void)
 		cmocka_unit_test_setup(test_timer_deadline, setup),
 		cmocka_unit_test_setup(test_msi, setup),
 		cmocka_unit_test_setup(test_reset_forgets, setup),
+		cmocka_unit_test_setup(test_page_is_shared_with_cpu, setup),
 		cmocka_unit_test_setup(test_concurrent_posts, setup),
 	};
 

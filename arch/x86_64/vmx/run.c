@@ -132,11 +132,11 @@ void vmx_deliver_interrupts(struct vcpu *vcpu)
 		return;
 	}
 	if (atomic_load_explicit(&vcpu->lapic.has_pending, memory_order_relaxed) == 0 &&
-	    !vcpu->lapic.may_have_irr) {
+	    !vcpu->lapic.irr_changed) {
 		return;
 	}
 	vlapic_sync(&vcpu->lapic);
-	vcpu->lapic.may_have_irr = false;
+	vcpu->lapic.irr_changed = false;
 	rvi = vlapic_rvi(&vcpu->lapic);
 	status = vmcs_read(VMCS_GUEST_INTERRUPT_STATUS);
 	if ((status & 0xff) != rvi) {
