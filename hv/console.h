@@ -18,7 +18,8 @@ void console_init(void);
  */
 void console_write(const char *text, size_t length);
 
-/* For the panic path: the other CPUs are stopped, one of them perhaps with the lock held. */
+/* For the panic path, before the other CPUs are stopped: waits a bounded time for the line that is
+ * being written (the caller's own, perhaps), then takes the console for the rest of time. */
 void console_break_lock(void);
 
 /* The debug port of an emulator (Bochs, QEMU) answered in console_init(). */

@@ -20,13 +20,26 @@ $(BUILD)/$(1).elf: $(call objects,hv,$(2)) linker.ld
 ALL_OBJECTS += $(call objects,hv,$(2))
 endef
 
+# platform_image NAME: ring 0 with tests/system/platform/main_NAME.c instead of partitions, as a disk image
+define platform_image
+$(call hv_image,platform-$(1),$(PLATFORM_SRCS) tests/system/platform/report.c tests/system/platform/main_$(1).c)
+$(BUILD)/images/platform-$(1).img: $(BUILD)/platform-$(1).elf $(BUILD)/images/platform.blob $(LOADER_EFI) \
+		$(BUILD)/tools/mksyms tools/mkimage
+	@mkdir -p $$(@D)
+	$(Q)nm -n --defined-only $$< | $(BUILD)/tools/mksyms >$(BUILD)/platform-$(1).syms
+	$(Q)tools/mkimage --loader $(LOADER_EFI) --hv $$< --syms $(BUILD)/platform-$(1).syms \
+		--blob $(BUILD)/images/platform.blob --out $$@
+SYSTEM_IMAGES += $(BUILD)/images/platform-$(1).img
+endef
+$(foreach t,report fault stack panic,$(eval $(call platform_image,$(t))))
+
+$(BUILD)/images/platform.blob: tests/system/platform/platform.mux $(BUILD)/tools/muxpack $(BUILD)/bare/hello.elf
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/tools/muxpack -D BUILD=$(abspath $(BUILD)) -o $@ $<
+
 # The other build.mk files add to HV_SRCS after this one is read.
 .SECONDEXPANSION:
-$(BUILD)/hv.elf: $$(call objects,hv,$$(HV_SRCS)) linker.ld
+$(BUILD)/hv.elf: $$(call objects,hv,$$(sort $$(HV_SRCS))) linker.ld
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_LDFLAGS) -o $@ $(filter %.o,$^)
 ALL_OBJECTS += $(call objects,hv,$(HV_SRCS))
-
-# Ring 0 without partitions, for the tests of the platform itself.
-$(foreach t,report fault stack,$(eval $(call hv_image,platform-$(t),$(PLATFORM_SRCS) \
-	tests/system/platform/report.c tests/system/platform/main_$(t).c)))

@@ -23,6 +23,7 @@ static struct {
 } states;
 
 static uint64_t spec_ctrl;
+static bool is_spec_ctrl_rewritten; /* after each exit: IBRS that does not last */
 struct mitigation_actions mitigation_actions;
 
 static enum state choose(bool is_needed, bool is_offered)
@@ -79,8 +80,8 @@ static void choose_for_exit(const struct cpu_features *f)
 {
 	states.ibrs = choose(true, f->has_ibrs || f->has_automatic_ibrs);
 	states.rsb = choose_rsb(f);
-	mitigation_actions.on_exit =
-		states.rsb != NOT_NEEDED || (states.ibrs == ON && !has_lasting_ibrs());
+	is_spec_ctrl_rewritten = states.ibrs == ON && !has_lasting_ibrs();
+	mitigation_actions.on_exit = states.rsb != NOT_NEEDED || is_spec_ctrl_rewritten;
 }
 
 void mitigation_init(void)
@@ -160,7 +161,7 @@ void mitigation_after_exit(void)
 	} else if (states.rsb == ON_LITE) {
 		replace_last_return();
 	}
-	if (states.ibrs == ON && !has_lasting_ibrs()) {
+	if (is_spec_ctrl_rewritten) {
 		wrmsr(MSR_SPEC_CTRL, spec_ctrl);
 	}
 }

@@ -14,7 +14,16 @@
 
 #define TIMER_US 5000U
 
+#define LINES	   20U
+#define CHATTER_US 3000U
+
 static _Atomic uint32_t done_count;
+static bool ends_in_panic;
+
+void report_end_in_panic(void)
+{
+	ends_in_panic = true;
+}
 
 static void check_memory(void)
 {
@@ -96,18 +105,31 @@ static void check_timer(struct cpu *cpu)
 		 at - deadline < platform_tsc_khz() * 50 ? "in time" : "late");
 }
 
+/* All CPUs at once: the lines must come out whole. */
+static void log_lines(void)
+{
+	for (uint32_t i = 1; i <= LINES; i++) {
+		log_info("line %2u of %u: the quick brown fox jumps over the lazy dog", i, LINES);
+	}
+}
+
 /* The bootstrap CPU kicks each other CPU, which kicks it back when it is done. */
 static void run_first(struct cpu *cpu)
 {
 	for (uint32_t i = 1; i < cpu_count(); i++) {
 		apic_kick(cpu_get(i));
 	}
+	log_lines();
 	while (atomic_load(&done_count) + 1 < cpu_count()) {
 		wait_for_kick(cpu);
 	}
 	check_timer(cpu);
 	apic_kick(cpu);
 	wait_for_kick(cpu);
+	if (ends_in_panic) {
+		tsc_wait_us(CHATTER_US);
+		panic("test: %s", "the end");
+	}
 	log_info("test: all %u CPUs passed", cpu_count());
 	platform_power_off(0);
 }
@@ -120,9 +142,13 @@ void hv_cpu_main(void)
 		run_first(cpu);
 	}
 	wait_for_kick(cpu);
+	log_lines();
 	check_timer(cpu);
 	atomic_fetch_add(&done_count, 1);
 	apic_kick(cpu_get(0));
+	while (ends_in_panic) {
+		log_info("CPU %u goes on", cpu->index);
+	}
 	for (;;) {
 		cpu_idle();
 	}

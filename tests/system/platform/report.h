@@ -6,4 +6,7 @@
 /* Logs CPUs, memory, features and mitigations, and checks timers, memory and the log. */
 void report_print(void);
 
+/* The bootstrap CPU is to panic while the others log without end. */
+void report_end_in_panic(void);
+
 #endif
