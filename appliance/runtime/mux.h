@@ -67,9 +67,9 @@ int mux_machine_off(int code);
  * Sizes are payload bytes a packet; a receive buffer takes 44 bytes more for the header.
  */
 struct mux_vsock_config {
-	uint32_t rx_buffer_count; /* 2..256; the ring has the next power of two */
+	uint32_t rx_buffer_count; /* 2..256; no more than the device's queue takes */
 	uint32_t rx_buffer_size;  /* 1..65536 */
-	uint32_t tx_buffer_count; /* 4..256 */
+	uint32_t tx_buffer_count; /* 4..256, likewise */
 	uint32_t tx_buffer_size;  /* 1..65536 */
 	bool busy_poll;		  /* never halt, and take no interrupts: lowest latency */
 };

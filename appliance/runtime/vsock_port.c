@@ -87,6 +87,12 @@ static uint32_t read_cid(void)
 	return virtio_pci_guest_config_read32(&device, 0);
 }
 
+/* The program cannot know the device's queue sizes: more buffers than fit are not an error. */
+static uint32_t clamp_count(uint32_t count, uint32_t max)
+{
+	return count < max ? count : max;
+}
+
 /* Memory of rings and buffers, and the device's view of it. */
 static int start_driver(void)
 {
@@ -102,6 +108,8 @@ static int start_driver(void)
 	for (uint16_t i = 0; i < VIRTIO_VSOCK_QUEUES; i++) {
 		setup.queue_size_max[i] = virtio_pci_guest_queue_size_max(&device, i);
 	}
+	setup.rx_count = clamp_count(setup.rx_count, setup.queue_size_max[VIRTIO_VSOCK_QUEUE_RX]);
+	setup.tx_count = clamp_count(setup.tx_count, setup.queue_size_max[VIRTIO_VSOCK_QUEUE_TX]);
 	size = virtio_vsock_memory_size(&setup);
 	if (size == 0) {
 		return -EINVAL;
