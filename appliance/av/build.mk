@@ -3,5 +3,18 @@
 
 AV_ENGINE_SRCS := $(addprefix appliance/av/engine/,av_automaton.c av_hash.c av_hash_table.c \
 	av_line.c av_link.c av_pattern.c av_program.c av_scan.c av_signatures.c)
+AV_SERVICE_SRCS := $(addprefix appliance/av/,av_policy.c av_scanner.c av_text.c)
 
 $(eval $(call host_tool,muxscan,appliance/av/host/muxscan.c $(AV_ENGINE_SRCS)))
+$(eval $(call bare_program,av,appliance/av/av_main.c $(AV_SERVICE_SRCS) $(AV_ENGINE_SRCS) \
+	$(ACCESS_LIB_SRCS) $(WIRE_SRCS)))
+
+# The demo's files and signatures: two guests' trees and the signature files. Needs the packages of
+# the group `run`, so `all` does not make it.
+CORPUS := $(BUILD)/corpus
+$(CORPUS)/stamp: tools/mkcorpus
+	$(Q)tools/deps run
+	$(Q)tools/mkcorpus $(CORPUS)
+	@touch $@
+.PHONY: corpus
+corpus: $(CORPUS)/stamp ## make the demo's files and signatures

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* Parser of policy.conf. Each line is read into one rule, which enters the policy when it is whole.
+ */
+#include "appliance/av/av_policy.h"
+#include "appliance/av/engine/av_line.h"
+
+#include <string.h>
+
+struct word {
+	const char *text;
+	uint64_t value;
+};
+
+static const struct word event_words[] = {
+	{"open", MUX_EVENT_OPEN},	{"close", MUX_EVENT_CLOSE},
+	{"write", MUX_EVENT_WRITE},	{"create", MUX_EVENT_CREATE},
+	{"delete", MUX_EVENT_DELETE},	{"rename", MUX_EVENT_RENAME},
+	{"execute", MUX_EVENT_EXECUTE}, {"process-start", MUX_EVENT_PROCESS_START},
+	{"memory", MUX_EVENT_MEMORY},	{"process-stop", MUX_EVENT_PROCESS_STOP},
+	{"config", MUX_EVENT_CONFIG},	{"logon", MUX_EVENT_LOGON},
+	{"network", MUX_EVENT_NETWORK}, {NULL, 0}};
+static const struct word action_words[] = {{"ignore", MUX_ACTION_IGNORE},
+					   {"report", MUX_ACTION_REPORT},
+					   {"verdict", MUX_ACTION_VERDICT},
+					   {NULL, 0}};
+static const struct word fallback_words[] = {
+	{"allow", MUX_VERDICT_ALLOW}, {"deny", MUX_VERDICT_DENY}, {NULL, 0}};
+static const struct word measure_words[] = {{"report", AV_MEASURE_REPORT},
+					    {"quarantine", AV_MEASURE_QUARANTINE},
+					    {"delete", AV_MEASURE_DELETE},
+					    {NULL, 0}};
+static const struct word duration_units[] = {{"ms", 1}, {"s", 1000}, {NULL, 0}};
+static const struct word size_units[] = {
+	{"", 1}, {"K", 1ULL << 10}, {"M", 1ULL << 20}, {"G", 1ULL << 30}, {NULL, 0}};
+
+static bool look_up(const struct word *words, struct av_slice text, uint64_t *value)
+{
+	for (; words->text != NULL; words++) {
+		if (av_line_equals(text, words->text)) {
+			*value = words->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Cuts off the text up to the first of the separators, which it drops. false: nothing is left. */
+static bool cut(struct av_slice *rest, const char *separators, struct av_slice *part)
+{
+	size_t length = 0;
+
+	while (rest->length > 0 && strchr(separators, rest->data[0]) != NULL) {
+		rest->data++;
+		rest->length--;
+	}
+	while (length < rest->length && strchr(separators, rest->data[length]) == NULL) {
+		length++;
+	}
+	part->data = rest->data;
+	part->length = length;
+	rest->data += length;
+	rest->length -= length;
+	return length > 0;
+}
+
+static bool copy_text(char *to, size_t room, struct av_slice text)
+{
+	if (text.length >= room) {
+		return false;
+	}
+	memcpy(to, text.data, text.length);
+	to[text.length] = '\0';
+	return true;
+}
+
+/* Digits and a unit. */
+static bool parse_quantity(struct av_slice text, const struct word *units, uint64_t *value)
+{
+	struct av_slice digits = {text.data, 0}, unit;
+	uint64_t factor;
+	uint32_t number;
+
+	while (digits.length < text.length && text.data[digits.length] >= '0' &&
+	       text.data[digits.length] <= '9') {
+		digits.length++;
+	}
+	unit.data = text.data + digits.length;
+	unit.length = text.length - digits.length;
+	if (!av_line_number(digits, UINT32_MAX, &number) || !look_up(units, unit, &factor)) {
+		return false;
+	}
+	*value = number * factor;
+	return true;
+}
+
+/* MIN..MAX, either of which may be left out. */
+static const char *parse_sizes(struct av_policy_rule *rule, struct av_slice text)
+{
+	static const char wrong[] = "size= takes MIN..MAX, such as 1K..64M";
+	struct av_slice low = {text.data, 0}, high;
+
+	while (low.length + 1 < text.length && memcmp(text.data + low.length, "..", 2) != 0) {
+		low.length++;
+	}
+	if (low.length + 1 >= text.length) {
+		return wrong;
+	}
+	high.data = text.data + low.length + 2;
+	high.length = text.length - low.length - 2;
+	if ((low.length > 0 && !parse_quantity(low, size_units, &rule->size_min)) ||
+	    (high.length > 0 && !parse_quantity(high, size_units, &rule->size_max))) {
+		return wrong;
+	}
+	return rule->size_min > rule->size_max ? "size= has its minimum above its maximum" : NULL;
+}
+
+static const char *parse_events(struct av_policy_rule *rule, struct av_slice text)
+{
+	struct av_slice event;
+	uint64_t kind;
+
+	while (cut(&text, ",", &event)) {
+		if (!look_up(event_words, event, &kind)) {
+			return "unknown event; there are: open close write create delete rename "
+			       "execute process-start process-stop memory config logon network";
+		}
+		rule->events |= 1ULL << kind;
+	}
+	return rule->events == 0 ? "no event" : NULL;
+}
+
+static const char *parse_deadline(struct av_policy_rule *rule, struct av_slice text)
+{
+	uint64_t value;
+
+	if (!parse_quantity(text, duration_units, &value) || value < 1 || value > 600000) {
+		return "deadline= takes 1ms to 600s";
+	}
+	rule->deadline_ms = (uint32_t)value;
+	return NULL;
+}
+
+static const char *parse_option(struct av_policy_rule *rule, struct av_slice key,
+				struct av_slice value)
+{
+	uint64_t word;
+
+	if (av_line_equals(key, "path") || av_line_equals(key, "exclude")) {
+		char *to = av_line_equals(key, "path") ? rule->path : rule->exclude;
+
+		return copy_text(to, sizeof(rule->path), value) ? NULL
+								: "a glob of over 255 characters";
+	}
+	if (av_line_equals(key, "size")) {
+		return parse_sizes(rule, value);
+	}
+	if (av_line_equals(key, "deadline") && rule->action == MUX_ACTION_VERDICT) {
+		return parse_deadline(rule, value);
+	}
+	if (av_line_equals(key, "fallback") && rule->action == MUX_ACTION_VERDICT) {
+		if (!look_up(fallback_words, value, &word)) {
+			return "fallback= takes allow or deny";
+		}
+		rule->fallback = (enum mux_verdict)word;
+		return NULL;
+	}
+	if (av_line_equals(key, "infected") && rule->action != MUX_ACTION_IGNORE) {
+		if (!look_up(measure_words, value, &word)) {
+			return "infected= takes quarantine, delete or report";
+		}
+		rule->infected = (enum av_measure)word;
+		return NULL;
+	}
+	return "unknown key for this action; there are: path exclude size, with report and verdict "
+	       "also infected, with verdict also deadline fallback";
+}
+
+static const char *parse_options(struct av_policy_rule *rule, struct av_slice rest)
+{
+	struct av_slice option;
+
+	while (cut(&rest, " \t", &option)) {
+		struct av_slice value = option, key;
+		const char *reason;
+
+		if (memchr(option.data, '=', option.length) == NULL || !cut(&value, "=", &key) ||
+		    value.length < 2) {
+			return "an option is not KEY=VALUE";
+		}
+		value.data++;
+		value.length--;
+		reason = parse_option(rule, key, value);
+		if (reason != NULL) {
+			return reason;
+		}
+	}
+	return NULL;
+}
+
+static const char *parse_rule(struct av_policy_rule *rule, struct av_slice rest)
+{
+	struct av_slice word;
+	uint64_t action;
+	const char *reason;
+
+	if (!cut(&rest, " \t", &word) || !av_line_equals(word, "guest")) {
+		return "a line begins with: guest NAME:";
+	}
+	if (!cut(&rest, " \t", &word) || word.length < 2 || word.data[word.length - 1] != ':') {
+		return "after guest comes a name and a colon";
+	}
+	word.length--;
+	if (!copy_text(rule->guest, sizeof(rule->guest), word)) {
+		return "a guest's name of over 63 characters";
+	}
+	if (!cut(&rest, " \t", &word)) {
+		return "no event";
+	}
+	reason = parse_events(rule, word);
+	if (reason != NULL) {
+		return reason;
+	}
+	if (!cut(&rest, " \t", &word) || !look_up(action_words, word, &action)) {
+		return "after the events comes ignore, report or verdict";
+	}
+	rule->action = (enum mux_action)action;
+	return parse_options(rule, rest);
+}
+
+static void set_defaults(struct av_policy_rule *rule, uint32_t number)
+{
+	*rule = (struct av_policy_rule){.number = number,
+					.fallback = MUX_VERDICT_DENY,
+					.deadline_ms = AV_POLICY_DEADLINE_MS,
+					.infected = AV_MEASURE_REPORT,
+					.size_max = UINT64_MAX,
+					.path = "/**"};
+}
+
+static bool is_comment(struct av_slice line)
+{
+	struct av_slice word;
+
+	return !cut(&line, " \t", &word) || word.data[0] == '#';
+}
+
+unsigned int av_policy_parse(struct av_policy *policy, const char *text, size_t length,
+			     av_policy_report_function *report, void *context)
+{
+	struct av_slice rest = {text, length}, line;
+	unsigned int wrong = 0;
+
+	policy->count = 0;
+	for (unsigned int number = 1; av_line_next(&rest, &line); number++) {
+		const char *reason = "more than 64 rules";
+
+		if (is_comment(line)) {
+			continue;
+		}
+		if (policy->count < AV_POLICY_RULES_MAX) {
+			set_defaults(&policy->rule[policy->count], policy->count + 1);
+			reason = parse_rule(&policy->rule[policy->count], line);
+		}
+		if (reason == NULL) {
+			policy->count++;
+		} else {
+			wrong++;
+			report(context, number, reason);
+		}
+	}
+	return wrong;
+}
+
+static bool names_guest(const struct av_policy *policy, const char *guest)
+{
+	for (unsigned int i = 0; i < policy->count; i++) {
+		if (strcmp(policy->rule[i].guest, guest) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct av_policy_rule *av_policy_next(const struct av_policy *policy, const char *guest,
+					    const struct av_policy_rule *after)
+{
+	unsigned int first = after == NULL ? 0 : (unsigned int)(after - policy->rule) + 1;
+	const char *wanted = names_guest(policy, guest) ? guest : "*";
+
+	for (unsigned int i = first; i < policy->count; i++) {
+		if (strcmp(policy->rule[i].guest, wanted) == 0) {
+			return &policy->rule[i];
+		}
+	}
+	return NULL;
+}
+
+const struct av_policy_rule *av_policy_rule(const struct av_policy *policy, uint32_t number)
+{
+	return number >= 1 && number <= policy->count ? &policy->rule[number - 1] : NULL;
+}
+
+const char *av_policy_measure_name(enum av_measure measure)
+{
+	return measure_words[measure].text;
+}
