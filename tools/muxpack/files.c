@@ -2,26 +2,33 @@
 /* The files that a manifest names: see files.h. */
 #include "tools/muxpack/files.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 int files_get(struct files *files, const char *path, struct memory_file *out)
 {
+	char *real = realpath(path, NULL);
 	struct files_entry *entry;
 	int error;
 
+	if (real == NULL) {
+		return -errno;
+	}
 	for (entry = files->first; entry != NULL; entry = entry->next) {
-		if (strcmp(entry->path, path) == 0) {
+		if (strcmp(entry->path, real) == 0) {
 			*out = entry->file;
+			free(real);
 			return 0;
 		}
 	}
-	error = memory_read_file(path, out);
+	error = memory_read_file(real, out);
 	if (error != 0) {
+		free(real);
 		return error;
 	}
 	entry = memory_alloc(sizeof(*entry));
-	entry->path = memory_string(path);
+	entry->path = real;
 	entry->file = *out;
 	entry->next = files->first;
 	files->first = entry;

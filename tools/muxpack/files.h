@@ -11,7 +11,7 @@
 #include "tools/muxpack/memory.h"
 
 struct files_entry {
-	char *path;
+	char *path; /* without symbolic links: one name a file */
 	struct memory_file file;
 	struct files_entry *next;
 };

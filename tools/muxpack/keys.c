@@ -102,14 +102,13 @@ static void add_cpu(const struct keys_context *context, const char *word)
 static void set_cpus(const struct keys_context *context, char *value)
 {
 	char *position = NULL;
+	char *word = strtok_r(value, " \t,", &position);
 
-	context->partition->cpu_count = 0;
-	for (char *word = strtok_r(value, " \t,", &position); word != NULL;
-	     word = strtok_r(NULL, " \t,", &position)) {
-		add_cpu(context, word);
-	}
-	if (context->partition->cpu_count == 0) {
+	if (word == NULL) {
 		expect(context, "cpus is a list of CPU numbers, such as 0 1");
+	}
+	for (; word != NULL; word = strtok_r(NULL, " \t,", &position)) {
+		add_cpu(context, word);
 	}
 }
 
