@@ -209,16 +209,15 @@ static int ops_create(void *os, const char *path, bool directory)
 	return ramfs_create(&guest->fs, path, directory, now_us(guest), &node);
 }
 
-static int ops_rename(void *os, const char *from, const char *to)
+static int ops_rename(void *os, void *file, const char *to)
 {
 	struct guest *guest = os;
-	struct ramfs_node *node;
-	int error = ramfs_find(&guest->fs, from, &node);
+	struct ramfs_node *node = file;
 
-	if (error == 0 && (node == guest->quarantine || node->origin != NULL)) {
+	if (node == guest->quarantine || node->origin != NULL) {
 		return -EPERM; /* RESTORE is the way out */
 	}
-	return error != 0 ? error : ramfs_rename(&guest->fs, node, to);
+	return ramfs_rename(&guest->fs, node, to);
 }
 
 /* ---- processes ---- */

@@ -143,6 +143,10 @@ static int do_with_object(struct agent *agent, const struct service *service, st
 	case MUX_VERB_LIST: break;
 	case MUX_VERB_STAT: error = do_stat(agent, request, file); break;
 	case MUX_VERB_WRITE: error = do_write(agent, job, file); break;
+	case MUX_VERB_RENAME:
+		error = job->path2[0] == '\0' ? -EINVAL
+					      : agent->ops->rename(agent->os, file, job->path2);
+		break;
 	case MUX_VERB_DELETE: error = agent->ops->remove(agent->os, file); break;
 	case MUX_VERB_QUARANTINE: error = do_quarantine(agent, request, file); break;
 	default: error = -ENOSYS; break;
@@ -160,17 +164,11 @@ static int do_with_paths(struct agent *agent, const struct job *job)
 	if (job->path[0] == '\0') {
 		return -EINVAL;
 	}
-	switch (job->request->verb) {
-	case MUX_VERB_CREATE:
-		return agent->ops->create(agent->os, job->path,
-					  (job->access->flags & MUX_ACCESS_DIRECTORY) != 0);
-	case MUX_VERB_RENAME:
-		if (job->path2[0] == '\0') {
-			return -EINVAL;
-		}
-		return agent->ops->rename(agent->os, job->path, job->path2);
-	default: return agent->ops->restore(agent->os, job->path, job->path2);
+	if (job->request->verb == MUX_VERB_RESTORE) {
+		return agent->ops->restore(agent->os, job->path, job->path2);
 	}
+	return agent->ops->create(agent->os, job->path,
+				  (job->access->flags & MUX_ACCESS_DIRECTORY) != 0);
 }
 
 static int carry_out(struct agent *agent, const struct service *service, struct job *job)
@@ -185,7 +183,6 @@ static int carry_out(struct agent *agent, const struct service *service, struct 
 	}
 	switch (job->access->verb) {
 	case MUX_VERB_CREATE:
-	case MUX_VERB_RENAME:
 	case MUX_VERB_RESTORE: return do_with_paths(agent, job);
 	case MUX_VERB_PROCESSES: return 0;
 	case MUX_VERB_PROCESS_STOP:

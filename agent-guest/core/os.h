@@ -65,7 +65,7 @@ struct agent_os_ops {
 	int (*quarantine)(void *os, void *file, char *id);
 
 	int (*create)(void *os, const char *path, bool directory);
-	int (*rename)(void *os, const char *from, const char *to);
+	int (*rename)(void *os, void *file, const char *to);
 	int (*restore)(void *os, const char *id, const char *to); /* to "": where it was */
 
 	/* The process at *cursor (0 at first), which moves on: 1, or 0 at the end. */

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the thin agent and of the bare-metal guest.
+
+AGENT_TEST_SRCS := tests/unit/agent_net.c tests/unit/agent_os.c $(AGENT_CORE_SRCS)
+
+$(eval $(call unit_test,test_agent_parts,tests/unit/test_agent_parts.c $(AGENT_CORE_SRCS)))
+$(eval $(call unit_test,test_agent,tests/unit/test_agent.c $(AGENT_TEST_SRCS)))

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of the agent's core: an OS with one endless file per path, which notes what it is told.
+ */
+#ifndef TESTS_UNIT_AGENT_OS_H
+#define TESTS_UNIT_AGENT_OS_H
+
+#include "agent-guest/core/agent.h"
+
+#define FAKE_DECISIONS 4096U
+
+struct fake_decision {
+	uint64_t cookie;
+	enum mux_verdict verdict;
+	enum agent_cause cause;
+	char service[32];
+	char text[64];
+};
+
+struct fake_os {
+	uint64_t file_size; /* of every file */
+	unsigned open_files;
+	unsigned writes;
+	unsigned decisions;
+	struct fake_decision decision[FAKE_DECISIONS];
+};
+
+extern const struct agent_os_ops fake_os_ops;
+
+/* What every file holds at an offset. */
+uint8_t fake_os_byte(uint64_t offset);
+
+struct agent_event fake_event(enum mux_event_kind kind, uint64_t cookie, const char *path);
+
+#endif
