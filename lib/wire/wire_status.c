@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#define ERRNO_MAX  4095
 #define COMMON_MAX 34 /* EPERM .. ERANGE: the same number everywhere */
 
 static const struct {
@@ -37,7 +38,8 @@ int32_t wire_status_to_wire(int status)
 
 int wire_status_from_wire(int32_t status)
 {
-	if (IS_LINUX || status >= -COMMON_MAX) {
+	/* What is no errno value at all is refused by whoever looks at the message. */
+	if (IS_LINUX || status >= -COMMON_MAX || status < -ERRNO_MAX) {
 		return status;
 	}
 	for (size_t i = 0; i < COUNT; i++) {
