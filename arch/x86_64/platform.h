@@ -33,7 +33,7 @@ __attribute__((noreturn)) void platform_start(uint64_t handoff);
 
 /* Generic hypervisor, called by the platform: hv_main on the bootstrap CPU when all CPUs are up and
  * wait; it prepares everything and returns; then every CPU, the bootstrap CPU last, calls
- * hv_cpu_main. */
+ * hv_cpu_main. A kick from before that may be forgotten: hv_cpu_main looks for work first. */
 void hv_main(void);
 __attribute__((noreturn)) void hv_cpu_main(void);
 

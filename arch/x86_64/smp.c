@@ -153,6 +153,7 @@ void smp_enter(uint32_t index)
 	percpu_add_online();
 	while (!atomic_load(&is_released)) {
 		cpu_idle();
+		/* Cleared before the look, so that the kick that comes with the release counts. */
 		atomic_store(&cpu->kicked, false);
 	}
 	hv_cpu_main();

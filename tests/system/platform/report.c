@@ -18,6 +18,7 @@
 #define CHATTER_US 3000U
 
 static _Atomic uint32_t done_count;
+static _Atomic bool may_go;
 static bool ends_in_panic;
 
 void report_end_in_panic(void)
@@ -72,11 +73,18 @@ void report_print(void)
 	mem_seal();
 }
 
-/* The last kick must end the wait whenever it comes. */
+/* A kick ends the wait whenever it comes. */
 static void wait_for_kick(struct cpu *cpu)
 {
 	while (!atomic_exchange(&cpu->kicked, false)) {
 		cpu_idle();
+	}
+}
+
+static void wait_for_start(struct cpu *cpu)
+{
+	while (!atomic_load(&may_go)) {
+		wait_for_kick(cpu);
 	}
 }
 
@@ -116,6 +124,7 @@ static void log_lines(void)
 /* The bootstrap CPU kicks each other CPU, which kicks it back when it is done. */
 static void run_first(struct cpu *cpu)
 {
+	atomic_store(&may_go, true);
 	for (uint32_t i = 1; i < cpu_count(); i++) {
 		apic_kick(cpu_get(i));
 	}
@@ -141,7 +150,7 @@ void hv_cpu_main(void)
 	if (cpu->index == 0) {
 		run_first(cpu);
 	}
-	wait_for_kick(cpu);
+	wait_for_start(cpu);
 	log_lines();
 	check_timer(cpu);
 	atomic_fetch_add(&done_count, 1);
