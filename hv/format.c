@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The formatter: one pass over the format, bounded by the output's room. */
 #include "hv/format.h"
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* GDT, TSS and IDT: contents and loading. */
 #include "arch/x86_64/descriptors.h"
 
 #include "arch/x86_64/exceptions.h"

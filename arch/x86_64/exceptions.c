@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What is printed when ring 0 faults, and the end of the machine. */
 #include "arch/x86_64/exceptions.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Which side channels the CPU has, and the instructions against them. */
 #include "arch/x86_64/mitigation.h"
 
 #include "arch/x86_64/cpu_features.h"

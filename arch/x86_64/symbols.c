@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Binary search in the symbol table. Runs on the way down, so it trusts nothing. */
 #include "arch/x86_64/symbols.h"
 
 #include <string.h>
