@@ -51,6 +51,7 @@ enum {
 #define ESR_RECEIVE_ILLEGAL 0x40U
 #define ICR_RESERVED	    0xfff32000ULL
 #define ICR_DELIVERY_STATUS 0x1000ULL
+#define ICR_DELIVERIES	    0x73U /* bit per mode: fixed, lowest, NMI, INIT, start-up */
 #define ICR_LOGICAL	    0x800U
 #define ICR_LEVEL	    0x4000U
 #define ICR_TRIGGER_LEVEL   0x8000U
@@ -68,23 +69,44 @@ static uint32_t *reg(const struct vlapic *apic, uint32_t number)
 	return &apic->page[number * REG_WORDS];
 }
 
+static void vector_set(struct vlapic *apic, uint32_t first, uint8_t vector)
+{
+	*reg(apic, first + vector / 32U) |= 1U << (vector % 32U);
+}
+
+static void vector_clear(struct vlapic *apic, uint32_t first, uint8_t vector)
+{
+	*reg(apic, first + vector / 32U) &= ~(1U << (vector % 32U));
+}
+
 static void irr_set(struct vlapic *apic, uint8_t vector)
 {
-	*reg(apic, REG_IRR + vector / 32U) |= 1U << (vector % 32U);
+	vector_set(apic, REG_IRR, vector);
 	apic->irr_changed = true;
 }
 
-/* Highest vector in the 256 bits that start at register `first`, or -1. */
-static int highest_vector(const struct vlapic *apic, uint32_t first)
+/* Highest vector in the 256 bits that start at register `first`; 0: none, as no vector is below 16.
+ */
+static uint8_t highest_vector(const struct vlapic *apic, uint32_t first)
 {
 	for (uint32_t i = 8; i-- > 0;) {
 		uint32_t bits = *reg(apic, first + i);
 
 		if (bits != 0) {
-			return (int)(i * 32U + 31U - (uint32_t)__builtin_clz(bits));
+			return (uint8_t)(i * 32U + 31U - (uint32_t)__builtin_clz(bits));
 		}
 	}
-	return -1;
+	return 0;
+}
+
+uint8_t vlapic_rvi(const struct vlapic *apic)
+{
+	return highest_vector(apic, REG_IRR);
+}
+
+uint8_t vlapic_svi(const struct vlapic *apic)
+{
+	return highest_vector(apic, REG_ISR);
 }
 
 /* Processor priority (SDM 3A, 11.8.3.1). */
@@ -101,19 +123,27 @@ static bool is_enabled(const struct vlapic *apic)
 	return (*reg(apic, REG_SVR) & SVR_ENABLE) != 0;
 }
 
+/* An LVT entry fires. False: it wants to, with an illegal vector. */
+static bool lvt_fire(struct vlapic *apic, uint32_t number)
+{
+	uint32_t lvt = *reg(apic, number);
+	bool is_legal = (lvt & 0xffU) >= FIRST_LEGAL_VECTOR;
+
+	if ((lvt & LVT_MASKED) != 0) {
+		return true;
+	}
+	if (is_legal) {
+		irr_set(apic, (uint8_t)lvt);
+	}
+	return is_legal;
+}
+
 static void raise_error(struct vlapic *apic, uint32_t error)
 {
-	uint32_t lvt = *reg(apic, REG_LVT_ERROR);
-
 	apic->errors |= error;
-	if ((lvt & LVT_MASKED) != 0) {
-		return;
-	}
-	if ((lvt & 0xffU) < FIRST_LEGAL_VECTOR) {
+	if (!lvt_fire(apic, REG_LVT_ERROR)) {
 		apic->errors |= ESR_RECEIVE_ILLEGAL;
-		return;
 	}
-	irr_set(apic, (uint8_t)lvt);
 }
 
 /* --- timer (SDM 3A, 11.5.4) --- */
@@ -121,11 +151,6 @@ static void raise_error(struct vlapic *apic, uint32_t error)
 static uint32_t timer_mode(const struct vlapic *apic)
 {
 	return *reg(apic, REG_LVT_TIMER) & TIMER_MODE;
-}
-
-static bool timer_is_masked(const struct vlapic *apic)
-{
-	return (*reg(apic, REG_LVT_TIMER) & LVT_MASKED) != 0;
 }
 
 /* TSC ticks of one count. */
@@ -166,26 +191,13 @@ static void timer_set_divide(struct vlapic *apic, uint64_t now, uint32_t value)
 	}
 }
 
-static void timer_set_lvt(struct vlapic *apic, uint32_t value)
-{
-	bool was_deadline = timer_mode(apic) == TIMER_DEADLINE;
-
-	*reg(apic, REG_LVT_TIMER) = value;
-	/* 11.5.4.1: a change to or from TSC-deadline mode disarms the timer. */
-	if (was_deadline != (timer_mode(apic) == TIMER_DEADLINE)) {
-		apic->timer_due = 0;
-	}
-}
-
 uint64_t vlapic_deadline(const struct vlapic *apic)
 {
-	return timer_is_masked(apic) ? 0 : apic->timer_due;
+	return (*reg(apic, REG_LVT_TIMER) & LVT_MASKED) != 0 ? 0 : apic->timer_due;
 }
 
 void vlapic_timer_expire(struct vlapic *apic, uint64_t now)
 {
-	uint8_t vector = (uint8_t)*reg(apic, REG_LVT_TIMER);
-
 	if (apic->timer_due == 0 || now < apic->timer_due) {
 		return;
 	}
@@ -196,22 +208,12 @@ void vlapic_timer_expire(struct vlapic *apic, uint64_t now)
 	} else {
 		apic->timer_due = 0;
 	}
-	if (timer_is_masked(apic)) {
-		return;
-	}
-	if (vector < FIRST_LEGAL_VECTOR) {
+	if (!lvt_fire(apic, REG_LVT_TIMER)) {
 		raise_error(apic, ESR_RECEIVE_ILLEGAL);
-		return;
 	}
-	irr_set(apic, vector);
 }
 
 /* --- messages --- */
-
-static bool is_known_delivery(uint32_t delivery)
-{
-	return delivery <= VLAPIC_LOWEST || (delivery >= VLAPIC_NMI && delivery <= VLAPIC_STARTUP);
-}
 
 static void send_self(struct vlapic *apic, uint8_t vector)
 {
@@ -233,7 +235,7 @@ static int write_icr(struct vlapic *apic, uint64_t value, struct vlapic_action *
 	};
 	bool is_fixed = message.delivery <= VLAPIC_LOWEST;
 
-	if ((value & ICR_RESERVED) != 0 || !is_known_delivery(message.delivery)) {
+	if ((value & ICR_RESERVED) != 0 || ((ICR_DELIVERIES >> message.delivery) & 1U) == 0) {
 		return -EINVAL;
 	}
 	*reg(apic, REG_ICR) = (uint32_t)(value & ~ICR_DELIVERY_STATUS);
@@ -339,41 +341,20 @@ void vlapic_sync_pending(struct vlapic *apic)
 
 int vlapic_next(const struct vlapic *apic)
 {
-	int vector = highest_vector(apic, REG_IRR);
+	uint8_t vector = vlapic_rvi(apic);
 
-	if (vector < 0 || ((uint32_t)vector & 0xf0U) <= (processor_priority(apic) & 0xf0U)) {
-		return -1;
-	}
-	return vector;
+	return (vector & 0xf0U) > (processor_priority(apic) & 0xf0U) ? vector : -1;
 }
 
 void vlapic_accept(struct vlapic *apic, uint8_t vector)
 {
-	*reg(apic, REG_IRR + vector / 32U) &= ~(1U << (vector % 32U));
-	*reg(apic, REG_ISR + vector / 32U) |= 1U << (vector % 32U);
+	vector_clear(apic, REG_IRR, vector);
+	vector_set(apic, REG_ISR, vector);
 }
 
 void vlapic_eoi(struct vlapic *apic)
 {
-	int vector = highest_vector(apic, REG_ISR);
-
-	if (vector >= 0) {
-		*reg(apic, REG_ISR + (uint32_t)vector / 32U) &= ~(1U << ((uint32_t)vector % 32U));
-	}
-}
-
-uint8_t vlapic_rvi(const struct vlapic *apic)
-{
-	int vector = highest_vector(apic, REG_IRR);
-
-	return vector < 0 ? 0 : (uint8_t)vector;
-}
-
-uint8_t vlapic_svi(const struct vlapic *apic)
-{
-	int vector = highest_vector(apic, REG_ISR);
-
-	return vector < 0 ? 0 : (uint8_t)vector;
+	vector_clear(apic, REG_ISR, vlapic_svi(apic));
 }
 
 /* --- registers --- */
@@ -456,23 +437,17 @@ static int write_svr(struct vlapic *apic, uint32_t value)
 
 static int write_lvt(struct vlapic *apic, uint32_t number, uint32_t value)
 {
-	uint32_t entry = number - REG_LVT_TIMER;
+	uint32_t entry = (uint32_t)index_clamp(number - REG_LVT_TIMER, LVT_COUNT);
+	uint32_t *lvt = reg(apic, REG_LVT_TIMER + entry);
 
-	if ((value & ~lvt_valid[index_clamp(entry, LVT_COUNT)]) != 0) {
-		return -EINVAL;
+	if ((value & ~lvt_valid[entry]) != 0 || (value & TIMER_MODE) == TIMER_MODE) {
+		return -EINVAL; /* both mode bits: reserved */
 	}
-	value &= ~LVT_READ_ONLY;
-	if (!is_enabled(apic)) {
-		value |= LVT_MASKED;
+	/* 11.5.4.1: a change to or from TSC-deadline mode disarms the timer. */
+	if (entry == 0 && ((*lvt ^ value) & TIMER_DEADLINE) != 0) {
+		apic->timer_due = 0;
 	}
-	if (number != REG_LVT_TIMER) {
-		*reg(apic, REG_LVT_TIMER + (uint32_t)index_clamp(entry, LVT_COUNT)) = value;
-		return 0;
-	}
-	if ((value & TIMER_MODE) == TIMER_MODE) {
-		return -EINVAL; /* reserved mode */
-	}
-	timer_set_lvt(apic, value);
+	*lvt = (value & ~LVT_READ_ONLY) | (is_enabled(apic) ? 0 : LVT_MASKED);
 	return 0;
 }
 

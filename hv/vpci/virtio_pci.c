@@ -52,23 +52,8 @@ enum {
 	QUEUE_VECTOR = FIELD(0x1a, 2),
 	QUEUE_ENABLE = FIELD(0x1c, 2),
 	QUEUE_NOTIFY_OFF = FIELD(0x1e, 2),
-	QUEUE_DESCRIPTORS_LOW = FIELD(0x20, 4),
-	QUEUE_DESCRIPTORS_HIGH = FIELD(0x24, 4),
-	QUEUE_DRIVER_LOW = FIELD(0x28, 4),
-	QUEUE_DRIVER_HIGH = FIELD(0x2c, 4),
-	QUEUE_DEVICE_LOW = FIELD(0x30, 4),
-	QUEUE_DEVICE_HIGH = FIELD(0x34, 4),
+	QUEUE_ADDRESSES = FIELD(0x20, 4), /* three of 64 bits, in halves */
 };
-
-static uint8_t get_status(const struct virtio_pci *t)
-{
-	return atomic_load_explicit(&t->status, memory_order_relaxed);
-}
-
-static bool has_status(const struct virtio_pci *t, uint8_t bit)
-{
-	return (get_status(t) & bit) != 0;
-}
 
 /* --- device to driver --- */
 
@@ -78,20 +63,18 @@ void virtio_pci_queue_interrupt(struct virtio_pci *transport, uint16_t queue)
 	uint16_t vector = atomic_load_explicit(&q->vector, memory_order_relaxed);
 
 	if (!msix_raise(&transport->msix, vector)) {
-		atomic_fetch_or_explicit(&transport->isr, ISR_QUEUE, memory_order_release);
+		transport->isr |= ISR_QUEUE;
 	}
 }
 
 void virtio_pci_needs_reset(struct virtio_pci *transport)
 {
-	uint8_t old = atomic_fetch_or_explicit(&transport->status, VIRTIO_STATUS_NEEDS_RESET,
-					       memory_order_relaxed);
+	uint8_t old = atomic_fetch_or(&transport->status, VIRTIO_STATUS_NEEDS_RESET);
 
 	/* 2.1.2: tell the driver once it runs; before that it sees the bit by itself. */
 	if ((old & VIRTIO_STATUS_DRIVER_OK) != 0) {
-		atomic_fetch_or_explicit(&transport->isr, ISR_CONFIG, memory_order_release);
-		msix_raise(&transport->msix,
-			   atomic_load_explicit(&transport->config_vector, memory_order_relaxed));
+		transport->isr |= ISR_CONFIG;
+		msix_raise(&transport->msix, transport->config_vector);
 	}
 }
 
@@ -102,7 +85,7 @@ static void update_notify_base(struct virtio_pci *t)
 	uint32_t base;
 
 	if (vpci_function_bar(&t->function, BAR_IO, &base) &&
-	    has_status(t, VIRTIO_STATUS_DRIVER_OK)) {
+	    (t->status & VIRTIO_STATUS_DRIVER_OK) != 0) {
 		base += VIRTIO_PCI_NOTIFY;
 	} else {
 		base = VIRTIO_PCI_NO_NOTIFY;
@@ -120,13 +103,12 @@ static void reset_registers(struct virtio_pci *t)
 	for (uint32_t i = 0; i < VIRTIO_QUEUES_MAX; i++) {
 		struct virtio_pci_queue *q = &t->queue[i];
 
-		q->config = (struct virtio_queue_config){.size = t->ops->queue_size_max};
-		q->is_enabled = false;
-		atomic_store_explicit(&q->vector, MSIX_NO_VECTOR, memory_order_relaxed);
+		*q = (struct virtio_pci_queue){.size = t->ops->queue_size_max,
+					       .vector = MSIX_NO_VECTOR};
 	}
-	atomic_store_explicit(&t->config_vector, MSIX_NO_VECTOR, memory_order_relaxed);
-	atomic_store_explicit(&t->isr, 0, memory_order_relaxed);
-	atomic_store_explicit(&t->status, 0, memory_order_relaxed);
+	t->config_vector = MSIX_NO_VECTOR;
+	t->isr = 0;
+	t->status = 0;
 }
 
 /* The device first: after its reset it raises no interrupts and breaks no more rules. */
@@ -149,7 +131,7 @@ static bool accept_features(struct virtio_pci *t)
 /* The driver only adds bits (2.1.1); what it leaves out stays set. */
 static void write_status(struct virtio_pci *t, uint32_t value)
 {
-	uint32_t status = get_status(t);
+	uint32_t status = t->status;
 	uint32_t added = value & ~status & DRIVER_STATUS_BITS;
 
 	if (value == 0) {
@@ -163,7 +145,7 @@ static void write_status(struct virtio_pci *t, uint32_t value)
 	    (status & VIRTIO_STATUS_NEEDS_RESET) != 0) {
 		added &= ~VIRTIO_STATUS_DRIVER_OK;
 	}
-	atomic_fetch_or_explicit(&t->status, (uint8_t)added, memory_order_relaxed);
+	t->status |= (uint8_t)added;
 	if ((added & VIRTIO_STATUS_DRIVER_OK) != 0) {
 		t->ops->driver_ok(t->device);
 		update_notify_base(t);
@@ -181,45 +163,34 @@ static struct virtio_pci_queue *selected_queue(struct virtio_pci *t)
 	return &t->queue[index_clamp(t->queue_select, VIRTIO_QUEUES_MAX)];
 }
 
-/* Low and high halves of the addresses: also the selected queue's. */
-static gpa_t *queue_address(struct virtio_pci_queue *queue, uint32_t field)
+/* The half of a queue address that `field` names; NULL: no such field, or not of this width. */
+static uint32_t *queue_address(struct virtio_pci_queue *queue, uint32_t field)
 {
-	switch (field) {
-	case QUEUE_DESCRIPTORS_LOW:
-	case QUEUE_DESCRIPTORS_HIGH: return &queue->config.descriptors;
-	case QUEUE_DRIVER_LOW:
-	case QUEUE_DRIVER_HIGH: return &queue->config.driver;
-	case QUEUE_DEVICE_LOW:
-	case QUEUE_DEVICE_HIGH: return &queue->config.device;
-	default: return NULL;
-	}
-}
+	uint32_t index = (field - QUEUE_ADDRESSES) / FIELD(4, 0);
 
-static bool is_high_half(uint32_t field)
-{
-	return (field & FIELD(4, 0)) != 0;
+	if ((field - QUEUE_ADDRESSES) % FIELD(4, 0) != 0 || index >= ARRAY_COUNT(queue->address)) {
+		return NULL;
+	}
+	return &queue->address[index_clamp(index, ARRAY_COUNT(queue->address))];
 }
 
 static uint32_t read_queue_field(struct virtio_pci *t, uint32_t field)
 {
 	struct virtio_pci_queue *q = selected_queue(t);
-	const gpa_t *address;
+	const uint32_t *address;
 
 	if (q == NULL) {
 		return field == QUEUE_VECTOR ? MSIX_NO_VECTOR : 0;
 	}
 	switch (field) {
-	case QUEUE_SIZE: return q->config.size;
-	case QUEUE_VECTOR: return atomic_load_explicit(&q->vector, memory_order_relaxed);
+	case QUEUE_SIZE: return q->size;
+	case QUEUE_VECTOR: return q->vector;
 	case QUEUE_ENABLE: return q->is_enabled;
 	case QUEUE_NOTIFY_OFF: return t->queue_select;
 	default: break;
 	}
 	address = queue_address(q, field);
-	if (address == NULL) {
-		return 0; /* no such field, or not of this width */
-	}
-	return (uint32_t)(is_high_half(field) ? address->value >> 32 : address->value);
+	return address == NULL ? 0 : *address;
 }
 
 static uint32_t read_common(struct virtio_pci *t, uint32_t field)
@@ -237,9 +208,9 @@ static uint32_t read_common(struct virtio_pci *t, uint32_t field)
 			return 0;
 		}
 		return (uint32_t)(t->driver_features >> (32 * t->driver_feature_select));
-	case CONFIG_VECTOR: return atomic_load_explicit(&t->config_vector, memory_order_relaxed);
+	case CONFIG_VECTOR: return t->config_vector;
 	case NUM_QUEUES: return t->ops->queue_count;
-	case DEVICE_STATUS: return get_status(t);
+	case DEVICE_STATUS: return t->status;
 	case QUEUE_SELECT: return t->queue_select;
 	default: return read_queue_field(t, field);
 	}
@@ -250,7 +221,7 @@ static void write_driver_feature(struct virtio_pci *t, uint32_t value)
 {
 	uint32_t shift = t->driver_feature_select == 0 ? 0 : 32;
 
-	if (t->driver_feature_select > 1 || has_status(t, VIRTIO_STATUS_FEATURES_OK)) {
+	if (t->driver_feature_select > 1 || (t->status & VIRTIO_STATUS_FEATURES_OK) != 0) {
 		return;
 	}
 	t->driver_features &= ~(0xffffffffULL << shift);
@@ -260,36 +231,41 @@ static void write_driver_feature(struct virtio_pci *t, uint32_t value)
 /* 4.1.5.1.2.1: a vector that cannot be mapped reads back as NO_VECTOR. */
 static void write_vector(struct virtio_pci *t, _Atomic uint16_t *vector, uint32_t value)
 {
-	atomic_store_explicit(vector, (uint16_t)(value < t->msix.count ? value : MSIX_NO_VECTOR),
-			      memory_order_relaxed);
+	*vector = (uint16_t)(value < t->msix.count ? value : MSIX_NO_VECTOR);
 }
 
 static void write_queue_size(struct virtio_pci *t, struct virtio_pci_queue *q, uint32_t value)
 {
 	if (value != 0 && value <= t->ops->queue_size_max && (value & (value - 1)) == 0) {
-		q->config.size = (uint16_t)value;
+		q->size = (uint16_t)value;
 	}
 }
 
-static void enable_queue(struct virtio_pci *t, struct virtio_pci_queue *q, uint32_t value)
+static void enable_queue(struct virtio_pci *t, struct virtio_pci_queue *q)
 {
-	uint8_t status = get_status(t);
+	const uint32_t *half = q->address;
+	const struct virtio_queue_config config = {
+		.size = q->size,
+		.descriptors = gpa((uint64_t)half[1] << 32 | half[0]),
+		.driver = gpa((uint64_t)half[3] << 32 | half[2]),
+		.device = gpa((uint64_t)half[5] << 32 | half[4]),
+	};
+	uint8_t status = t->status;
 
-	if (value != 1 || (status & VIRTIO_STATUS_FEATURES_OK) == 0 ||
+	if ((status & VIRTIO_STATUS_FEATURES_OK) == 0 ||
 	    (status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) != 0) {
 		return;
 	}
-	if (t->ops->queue_enable(t->device, t->queue_select, &q->config) != 0) {
+	q->is_enabled = t->ops->queue_enable(t->device, t->queue_select, &config) == 0;
+	if (!q->is_enabled) {
 		virtio_pci_needs_reset(t);
-		return;
 	}
-	q->is_enabled = true;
 }
 
 static void write_queue_field(struct virtio_pci *t, uint32_t field, uint32_t value)
 {
 	struct virtio_pci_queue *q = selected_queue(t);
-	gpa_t *address;
+	uint32_t *address;
 
 	if (q == NULL) {
 		return;
@@ -301,22 +277,13 @@ static void write_queue_field(struct virtio_pci *t, uint32_t field, uint32_t val
 	if (q->is_enabled) {
 		return; /* 4.1.4.3.2: nothing else may change until a reset */
 	}
-	if (field == QUEUE_SIZE) {
-		write_queue_size(t, q, value);
-		return;
-	}
-	if (field == QUEUE_ENABLE) {
-		enable_queue(t, q, value);
-		return;
-	}
 	address = queue_address(q, field);
-	if (address == NULL) {
-		return;
-	}
-	if (is_high_half(field)) {
-		*address = gpa((uint32_t)address->value | (uint64_t)value << 32);
-	} else {
-		*address = gpa((address->value >> 32) << 32 | value);
+	if (address != NULL) {
+		*address = value;
+	} else if (field == QUEUE_SIZE) {
+		write_queue_size(t, q, value);
+	} else if (field == QUEUE_ENABLE && value == 1) {
+		enable_queue(t, q);
 	}
 }
 
@@ -341,7 +308,7 @@ static uint32_t read_io(struct virtio_pci *t, uint32_t offset, uint32_t size)
 		return read_common(t, FIELD(offset, size));
 	}
 	if (offset == VIRTIO_PCI_ISR) {
-		return atomic_exchange_explicit(&t->isr, 0, memory_order_acquire);
+		return atomic_exchange(&t->isr, 0);
 	}
 	if (offset >= VIRTIO_PCI_DEVICE &&
 	    offset + size <= VIRTIO_PCI_DEVICE + VIRTIO_PCI_DEVICE_SIZE) {
@@ -356,7 +323,7 @@ static void write_io(struct virtio_pci *t, uint32_t offset, uint32_t size, uint3
 
 	if (offset < VIRTIO_PCI_COMMON + VIRTIO_PCI_COMMON_SIZE) {
 		write_common(t, FIELD(offset, size), value);
-	} else if (notify < t->notify_size && has_status(t, VIRTIO_STATUS_DRIVER_OK)) {
+	} else if (notify < t->notify_size && (t->status & VIRTIO_STATUS_DRIVER_OK) != 0) {
 		virtio_pci_notify(t, (uint16_t)(notify >> VIRTIO_PCI_NOTIFY_SHIFT));
 	}
 }

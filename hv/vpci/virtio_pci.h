@@ -50,7 +50,8 @@ struct virtio_pci_settings {
 };
 
 struct virtio_pci_queue {
-	struct virtio_queue_config config;
+	uint16_t size;
+	uint32_t address[6]; /* as the registers: descriptors, driver, device; low half first */
 	bool is_enabled;
 	_Atomic uint16_t vector;
 };

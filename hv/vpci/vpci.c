@@ -78,47 +78,29 @@ bool vpci_function_bar(const struct vpci_function *function, uint32_t bar, uint3
 	       is_in_window(*address, b->size, VPCI_MEMORY_FIRST, VPCI_MEMORY_LAST);
 }
 
-/* What decodes an access. BARs that the guest placed over each other: the lowest function wins. */
-struct target {
-	struct vpci_function *function;
-	uint32_t bar;
-	uint32_t offset;
-};
-
-static bool find_bar(struct vpci *vpci, bool is_io, uint64_t address, uint32_t size,
-		     struct target *out)
+/* A BAR that decodes the whole access; where the guest placed two over each other, the lowest
+ * function's. Reads or writes there; false: none. */
+static bool bar_access(struct vpci *vpci, bool is_io, bool is_write, uint64_t address,
+		       uint32_t size, uint64_t *value)
 {
 	for (uint32_t i = 0; i < VPCI_DEVICES_MAX * VPCI_BARS_MAX; i++) {
-		struct vpci_function *function = vpci->device[i / VPCI_BARS_MAX];
+		struct vpci_function *f = vpci->device[i / VPCI_BARS_MAX];
 		uint32_t bar = i % VPCI_BARS_MAX;
 		uint32_t base;
 
-		if (function == NULL || function->bar[bar].is_io != is_io ||
-		    !vpci_function_bar(function, bar, &base)) {
+		if (f == NULL || f->bar[bar].is_io != is_io || !vpci_function_bar(f, bar, &base) ||
+		    address < base || address - base >= f->bar[bar].size ||
+		    size > f->bar[bar].size - (address - base)) {
 			continue;
 		}
-		if (address >= base && address - base < function->bar[bar].size &&
-		    size <= function->bar[bar].size - (address - base)) {
-			*out = (struct target){function, bar, (uint32_t)(address - base)};
-			return true;
+		if (is_write) {
+			f->ops->bar_write(f, bar, (uint32_t)(address - base), size, *value);
+		} else {
+			*value = f->ops->bar_read(f, bar, (uint32_t)(address - base), size);
 		}
+		return true;
 	}
 	return false;
-}
-
-static uint64_t target_read(const struct target *t, uint32_t size)
-{
-	if (t->function->ops->bar_read == NULL) {
-		return 0;
-	}
-	return t->function->ops->bar_read(t->function, t->bar, t->offset, size);
-}
-
-static void target_write(const struct target *t, uint32_t size, uint64_t value)
-{
-	if (t->function->ops->bar_write != NULL) {
-		t->function->ops->bar_write(t->function, t->bar, t->offset, size, value);
-	}
 }
 
 /* --- configuration space --- */
@@ -183,80 +165,62 @@ static bool is_config_address(uint16_t port, uint32_t size)
 	return is_inside(port, size, CONFIG_ADDRESS, 4) && !(port == RESET_CONTROL && size == 1);
 }
 
-static uint32_t address_bdf(const struct vpci *vpci)
+/* CONFIG_DATA: a configuration cycle when CONFIG_ADDRESS enables it. */
+static void data_access(struct vpci *vpci, bool is_write, uint16_t port, uint32_t size,
+			uint32_t *value)
 {
-	return (vpci->address >> 8) & 0xffffU;
+	uint32_t bdf = (vpci->address >> 8) & 0xffffU;
+	uint32_t offset = (vpci->address & 0xfcU) + (port & 3U);
+
+	if ((vpci->address & ADDRESS_ENABLE) == 0) {
+		return;
+	}
+	if (is_write) {
+		vpci_config_write(vpci, bdf, offset, size, *value);
+	} else {
+		*value = vpci_config_read(vpci, bdf, offset, size);
+	}
 }
 
 bool vpci_io_read(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t *value)
 {
-	struct target target;
+	uint64_t wide = all_ones(size);
+	bool is_handled = true;
 
 	*value = all_ones(size);
 	if (is_config_address(port, size)) {
-		if (size == 4) {
-			*value = vpci->address;
-		}
-		return true;
+		*value = size == 4 ? vpci->address : *value;
+	} else if (is_inside(port, size, CONFIG_DATA, 4)) {
+		data_access(vpci, false, port, size, value);
+	} else {
+		is_handled = bar_access(vpci, true, false, port, size, &wide);
+		*value = (uint32_t)wide & all_ones(size);
 	}
-	if (is_inside(port, size, CONFIG_DATA, 4)) {
-		if ((vpci->address & ADDRESS_ENABLE) != 0) {
-			*value = vpci_config_read(vpci, address_bdf(vpci),
-						  (vpci->address & 0xfcU) + (port & 3U), size);
-		}
-		return true;
-	}
-	if (!find_bar(vpci, true, port, size, &target)) {
-		return false;
-	}
-	*value = (uint32_t)target_read(&target, size) & all_ones(size);
-	return true;
+	return is_handled;
 }
 
 bool vpci_io_write(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t value)
 {
-	struct target target;
+	uint64_t wide = value & all_ones(size);
 
 	if (is_config_address(port, size)) {
-		if (size == 4) {
-			vpci->address = value & ADDRESS_VALID;
-		}
-		return true;
+		vpci->address = size == 4 ? value & ADDRESS_VALID : vpci->address;
+	} else if (is_inside(port, size, CONFIG_DATA, 4)) {
+		data_access(vpci, true, port, size, &value);
+	} else {
+		return bar_access(vpci, true, true, port, size, &wide);
 	}
-	if (is_inside(port, size, CONFIG_DATA, 4)) {
-		if ((vpci->address & ADDRESS_ENABLE) != 0) {
-			vpci_config_write(vpci, address_bdf(vpci),
-					  (vpci->address & 0xfcU) + (port & 3U), size, value);
-		}
-		return true;
-	}
-	if (!find_bar(vpci, true, port, size, &target)) {
-		return false;
-	}
-	target_write(&target, size, value & all_ones(size));
 	return true;
 }
 
 bool vpci_mmio_read(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t *value)
 {
-	struct target target;
-
-	if (!find_bar(vpci, false, address.value, size, &target)) {
-		return false;
-	}
-	*value = target_read(&target, size);
-	return true;
+	return bar_access(vpci, false, false, address.value, size, value);
 }
 
 bool vpci_mmio_write(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t value)
 {
-	struct target target;
-
-	if (!find_bar(vpci, false, address.value, size, &target)) {
-		return false;
-	}
-	target_write(&target, size, value);
-	return true;
+	return bar_access(vpci, false, true, address.value, size, &value);
 }
 
 /* --- set-up --- */

@@ -40,8 +40,9 @@
 
 struct vpci_function;
 
-/* Behaviour behind the configuration bytes; each operation may be NULL. Called with the device
- * lock held. Offsets and sizes are inside the configuration space or the BAR. */
+/* Behaviour behind the configuration bytes. NULL where a function needs none: the first two and
+ * reset, and the BAR operations of one without BARs. Called with the device lock held. Offsets and
+ * sizes are inside the configuration space or the BAR. */
 struct vpci_function_ops {
 	/* Before a read: bring config[offset..] up to date. */
 	void (*config_read)(struct vpci_function *function, uint32_t offset, uint32_t size);
