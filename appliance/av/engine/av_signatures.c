@@ -264,7 +264,7 @@ static const char *add_pattern(struct av_signatures *set, struct av_slice name,
 		  sizeof(*set->part)) ||
 	    !grow((void **)&set->link, &set->link_capacity, set->link_count, pattern->part_count,
 		  sizeof(*set->link)) ||
-	    !grow((void **)&set->code, &set->code_capacity, set->code_size, pattern->code_size,
+	    !grow((void **)&set->code, &set->code_capacity, set->code_size, pattern->code_size + 1,
 		  1) ||
 	    !grow_names(set, name.length)) {
 		return OUT_OF_MEMORY;

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the antivirus appliance.
+
+$(eval $(call unit_test,test_av_hash,tests/unit/test_av_hash.c \
+	appliance/av/engine/av_hash.c appliance/av/engine/av_hash_table.c))
+$(eval $(call unit_test,test_av_scan,tests/unit/test_av_scan.c $(AV_ENGINE_SRCS)))
