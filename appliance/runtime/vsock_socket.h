@@ -51,7 +51,7 @@ struct vsock_transport {
 	uint32_t packets_max; /* the most that room() ever says */
 };
 
-enum vsock_state {
+enum vsock_socket_state {
 	VSOCK_IDLE, /* no connection yet; perhaps bound */
 	VSOCK_LISTENING,
 	VSOCK_CONNECTING, /* REQUEST sent */
@@ -74,7 +74,7 @@ struct vsock_socket {
 	uint32_t queue_length, backlog;
 
 	uint16_t type; /* VIRTIO_VSOCK_TYPE_* */
-	uint8_t state; /* enum vsock_state */
+	uint8_t state; /* enum vsock_socket_state */
 	bool bound;
 	bool hashed;
 	bool counted;	    /* in the peer's connection count */

@@ -4,3 +4,5 @@
 $(eval $(call unit_test,test_runtime_arguments,tests/unit/test_runtime_arguments.c appliance/runtime/arguments.c))
 $(eval $(call unit_test,test_vsock_socket,tests/unit/test_vsock_socket.c tests/unit/vsock_network.c \
 	$(RUNTIME_PORTABLE_SRCS)))
+$(eval $(call unit_test,test_runtime_switch,tests/unit/test_runtime_switch.c tests/unit/fake_driver.c \
+	drivers/virtio_ring.c drivers/virtio_vsock.c $(RUNTIME_PORTABLE_SRCS) $(VSOCK_SRCS)))
