@@ -84,14 +84,14 @@ enum vsock_delivery vsock_deliver_no_head(struct vsock_turn *turn, struct vsock_
 }
 
 static enum vsock_fault read_buffer(const struct vsock_port *to, const struct vsock_buffer *buffer,
-				    struct virtq_chain *chain)
+				    uint32_t payload, struct virtq_chain *chain)
 {
 	enum vsock_fault fault =
 		virtq_read_chain(&to->rx, buffer->head, buffer->desc, VIRTQ_DESC_WRITE, chain);
 
-	if (fault == VSOCK_FAULT_NONE && chain->length <= VSOCK_HEADER_SIZE) {
+	if (fault == VSOCK_FAULT_NONE && chain->length < VSOCK_HEADER_SIZE + (payload != 0)) {
 		fault = VSOCK_FAULT_RX_SHORT;
-		chain->bad = buffer->head;
+		chain->bad = (uint16_t)buffer->head;
 	}
 	return fault;
 }
@@ -118,7 +118,7 @@ enum vsock_delivery vsock_deliver_part(struct vsock_turn *turn, struct vsock_slo
 	struct virtq_chain chain;
 	struct cursor out = {chain.segment, 0};
 	struct cursor in = {slot->chain.segment + slot->segment, slot->offset};
-	enum vsock_fault fault = read_buffer(to, buffer, &chain);
+	enum vsock_fault fault = read_buffer(to, buffer, slot->remaining, &chain);
 	uint32_t part;
 
 	if (fault != VSOCK_FAULT_NONE) {

@@ -11,7 +11,7 @@
 /* A receive buffer, taken and not looked at but for its first descriptor. */
 struct vsock_buffer {
 	struct virtq_desc desc;
-	uint16_t head;
+	uint32_t head;
 };
 
 enum vsock_delivery {
@@ -61,7 +61,7 @@ static inline enum vsock_delivery vsock_deliver_take(struct vsock_turn *turn, st
 
 /* Gives a filled receive buffer back. */
 static inline void vsock_deliver_finish(struct vsock_turn *turn, struct vsock_port *to,
-					uint16_t head, uint32_t payload)
+					uint32_t head, uint32_t payload)
 {
 	virtq_push(&to->rx, head, VSOCK_HEADER_SIZE + payload);
 	turn->dirty_rx |= to->bit;

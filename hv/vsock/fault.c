@@ -31,7 +31,7 @@ static const char *const texts[VSOCK_FAULT_COUNT] = {
 	[VSOCK_FAULT_INDIRECT_ADDRESS] = "indirect table out of RAM",
 	[VSOCK_FAULT_INDIRECT_NESTED] = "indirect table in an indirect table",
 	[VSOCK_FAULT_TX_SHORT] = "packet is shorter than its header",
-	[VSOCK_FAULT_RX_SHORT] = "buffer has no room for a header and a byte",
+	[VSOCK_FAULT_RX_SHORT] = "buffer has no room for a header and a byte of payload",
 };
 
 const char *vsock_fault_text(enum vsock_fault fault)

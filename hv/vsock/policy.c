@@ -4,9 +4,8 @@
  */
 #include "hv/vsock/policy.h"
 
-#include "hv/vsock/port.h"
-#include "hv/vsock/schedule.h"
 #include "hv/vsock/forward.h"
+#include "hv/vsock/schedule.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,7 +59,7 @@ static int add_locked(uint16_t *chain, const struct mux_rule_record *record)
 
 int vsock_policy_add(const struct mux_rule_record *record)
 {
-	const struct vsock_port *source = vsock_port_find(record->source);
+	struct vsock_port *source = vsock_port_find(record->source);
 	const struct vsock_port *destination = vsock_port_find(record->destination);
 	int result;
 
@@ -71,7 +70,7 @@ int vsock_policy_add(const struct mux_rule_record *record)
 		return -ENOENT;
 	}
 	spin_lock(&vsock_switch.lock);
-	result = add_locked(&vsock_policy.chain[source->index][destination->index], record);
+	result = add_locked(&source->rules[destination->index], record);
 	spin_unlock(&vsock_switch.lock);
 	return result;
 }
@@ -86,8 +85,7 @@ static void filter_waiting(struct vsock_turn *turn, struct vsock_port *from, str
 		struct vsock_slot *slot = vsock_schedule_pop(from, to);
 
 		more = slot->head != last;
-		if (slot->is_reset ||
-		    vsock_policy_permits(from->index, to->index, &slot->header) != NULL) {
+		if (slot->is_reset || vsock_policy_permits(from, to, &slot->header) != NULL) {
 			vsock_schedule_add(from, slot, to);
 		} else {
 			from->counters.refused_policy++;
@@ -108,7 +106,7 @@ int vsock_policy_remove(const struct mux_rule_record *record)
 		return -ENOENT;
 	}
 	vsock_port_begin(&turn);
-	link = find_link(&vsock_policy.chain[source->index][destination->index], record);
+	link = find_link(&source->rules[destination->index], record);
 	index = *link;
 	if (index != 0) {
 		*link = vsock_policy.rule[index].next;
@@ -126,7 +124,7 @@ int vsock_policy_remove(const struct mux_rule_record *record)
 
 int64_t vsock_policy_count(const struct mux_rule_record *record)
 {
-	const struct vsock_port *source = vsock_port_find(record->source);
+	struct vsock_port *source = vsock_port_find(record->source);
 	const struct vsock_port *destination = vsock_port_find(record->destination);
 	int64_t result = -ENOENT;
 	uint16_t index;
@@ -135,7 +133,7 @@ int64_t vsock_policy_count(const struct mux_rule_record *record)
 		return -ENOENT;
 	}
 	spin_lock(&vsock_switch.lock);
-	index = *find_link(&vsock_policy.chain[source->index][destination->index], record);
+	index = *find_link(&source->rules[destination->index], record);
 	if (index != 0) {
 		result = (int64_t)vsock_policy.rule[index].packets;
 	}

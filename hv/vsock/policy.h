@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The switch's policy (struct mux_rule_record says what a rule means): default deny. Rules are kept
- * in one chain per (source port, destination port), so that a packet meets those of its own pair
- * only. Private to hv/vsock; the calls for others are in switch.h.
+ * in one chain per (source port, destination port), which starts at vsock_port.rules, so that a
+ * packet meets those of its own pair only. Private to hv/vsock; the calls for others are in
+ * switch.h.
  *
  * Locking: the switch lock.
  */
 #ifndef HV_VSOCK_POLICY_H
 #define HV_VSOCK_POLICY_H
 
-#include "hv/vsock/packet.h"
-#include "muxvisor/manifest.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "hv/vsock/port.h"
 
 struct vsock_rule {
 	uint32_t port_first;
@@ -23,9 +20,8 @@ struct vsock_rule {
 };
 
 struct vsock_policy {
-	uint16_t free;						/* first unused rule */
-	uint16_t chain[MUX_PARTITIONS_MAX][MUX_PARTITIONS_MAX]; /* by source, destination */
-	struct vsock_rule rule[MUX_RULES_MAX + 1U];		/* 0 is no rule */
+	uint16_t free;				    /* first unused rule */
+	struct vsock_rule rule[MUX_RULES_MAX + 1U]; /* 0 is no rule */
 };
 
 extern struct vsock_policy vsock_policy;
@@ -46,16 +42,16 @@ static inline struct vsock_rule *vsock_policy_match(uint16_t index, uint32_t por
 	return NULL;
 }
 
-/* The rule by which a packet may go from port `source` to port `destination` (indices), or NULL. */
-static inline struct vsock_rule *vsock_policy_permits(uint8_t source, uint8_t destination,
+/* The rule by which a packet may go from `source` to `destination`, or NULL. */
+static inline struct vsock_rule *vsock_policy_permits(const struct vsock_port *source,
+						      const struct vsock_port *destination,
 						      const struct vsock_header *header)
 {
 	struct vsock_rule *rule =
-		vsock_policy_match(vsock_policy.chain[source][destination], header->dst_port);
+		vsock_policy_match(source->rules[destination->index], header->dst_port);
 
 	if (rule == NULL && header->op != VSOCK_OP_REQUEST) {
-		rule = vsock_policy_match(vsock_policy.chain[destination][source],
-					  header->src_port);
+		rule = vsock_policy_match(destination->rules[source->index], header->src_port);
 	}
 	return rule;
 }

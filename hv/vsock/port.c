@@ -205,7 +205,7 @@ void vsock_port_close(struct vsock_turn *turn, struct vsock_port *port, enum vso
 }
 
 void vsock_port_blame(struct vsock_turn *turn, struct vsock_port *port, enum vsock_queue queue,
-		      enum vsock_fault fault, uint16_t descriptor)
+		      enum vsock_fault fault, uint32_t descriptor)
 {
 	uint32_t mask = atomic_load_explicit(&vsock_switch.unlogged, memory_order_relaxed);
 
@@ -222,7 +222,7 @@ void vsock_port_blame(struct vsock_turn *turn, struct vsock_port *port, enum vso
 }
 
 void vsock_port_fail(struct vsock_turn *turn, struct vsock_port *port, enum vsock_queue queue,
-		     enum vsock_fault fault, uint16_t descriptor)
+		     enum vsock_fault fault, uint32_t descriptor)
 {
 	vsock_port_blame(turn, port, queue, fault, descriptor);
 	virtio_pci_needs_reset(port->transport);

@@ -21,6 +21,7 @@
 #define VSOCK_NO_DESCRIPTOR 0xffffU /* a fault that concerns no descriptor */
 
 _Static_assert(VIRTQ_SIZE_MAX <= VSOCK_SLOT_NONE, "a slot's index fits in a byte");
+_Static_assert((MUX_CID_MAX & (MUX_CID_MAX + 1U)) == 0, "a mask keeps a CID in the table");
 _Static_assert(MUX_PARTITIONS_MAX <= 32U, "a set of ports fits in a mask");
 
 /* What a kick left for the port's next turn (vsock_port.work). */
@@ -86,6 +87,7 @@ struct vsock_port {
 	uint8_t owed_next;  /* first of `owed` that its next turn serves */
 	uint8_t fault_logs; /* lines that its faults may still log */
 	struct vsock_wait wait[MUX_PARTITIONS_MAX]; /* as a sender, by destination */
+	uint16_t rules[MUX_PARTITIONS_MAX];	    /* as a sender, by destination: see policy.h */
 	/* Constant after vsock_port_attach. */
 	const char *name;
 	const struct guest_mem *mem;
@@ -93,7 +95,7 @@ struct vsock_port {
 	/* The last fault, for the log. */
 	enum vsock_fault fault;
 	uint16_t fault_queue;
-	uint16_t fault_descriptor;
+	uint32_t fault_descriptor;
 	/* Under the partition's device lock. */
 	uint64_t features;
 };
@@ -114,7 +116,7 @@ extern struct vsock_switch vsock_switch;
 /* The port of a CID within MUX_CID_MAX, or NULL. No lock: ports are only added at boot. */
 static inline struct vsock_port *vsock_port_by_cid(uint32_t cid)
 {
-	uint8_t index = vsock_switch.port_of[index_clamp(cid, MUX_CID_MAX + 1U)];
+	uint8_t index = vsock_switch.port_of[cid & MUX_CID_MAX];
 
 	return index == VSOCK_PORT_NONE ? NULL : &vsock_switch.port[index];
 }
@@ -145,9 +147,17 @@ static inline bool vsock_port_exhausted(const struct vsock_turn *turn)
 void vsock_port_end(struct vsock_turn *turn);
 
 /* Takes a head; when there is none, asks for a kick unless a CPU polls. */
-static inline enum virtq_take vsock_port_take(struct virtq *q, uint16_t *head)
+static inline enum virtq_take vsock_port_take(struct virtq *q, uint32_t *head)
 {
-	return vsock_switch.polling ? virtq_take(q, head) : virtq_take_or_arm(q, head);
+	enum virtq_take take = virtq_take(q, head);
+
+	if (take == VIRTQ_EMPTY && !vsock_switch.polling) {
+		take = virtq_arm(q);
+		if (take == VIRTQ_TAKEN) {
+			take = virtq_take(q, head); /* knows of entries: does not look again */
+		}
+	}
+	return take;
 }
 
 /* Gives a head back to its driver; the slot is free. */
@@ -168,10 +178,10 @@ void vsock_port_close(struct vsock_turn *turn, struct vsock_port *port, enum vso
 /* Closes a port whose driver broke the rules, with the reason for the log; virtio_pci_needs_reset
  * remains to be called. */
 void vsock_port_blame(struct vsock_turn *turn, struct vsock_port *port, enum vsock_queue queue,
-		      enum vsock_fault fault, uint16_t descriptor);
+		      enum vsock_fault fault, uint32_t descriptor);
 
 /* The same, and tells the driver. */
 void vsock_port_fail(struct vsock_turn *turn, struct vsock_port *port, enum vsock_queue queue,
-		     enum vsock_fault fault, uint16_t descriptor);
+		     enum vsock_fault fault, uint32_t descriptor);
 
 #endif

@@ -27,7 +27,6 @@
 #define VSOCK_STAGE_BUDGET (256 << 10)
 #define VSOCK_STEP_COST	   2048
 
-#define VSOCK_PACKET_MAX (1U << 20)  /* payload of a packet from a sender */
 #define VSOCK_PART_MAX	 (64U << 10) /* payload of a packet to a receiver */
 #define VSOCK_WEIGHT_MAX 16U
 

@@ -5,34 +5,35 @@
  */
 #include "hv/vsock/virtq.h"
 
-static enum vsock_fault address_fault(const struct virtq_desc *d)
+static enum vsock_fault address_fault(struct virtq_desc d)
 {
-	return d->address + d->length < d->address ? VSOCK_FAULT_ADDRESS_WRAP : VSOCK_FAULT_ADDRESS;
+	return d.address + virtq_desc_length(d) < d.address ? VSOCK_FAULT_ADDRESS_WRAP
+							    : VSOCK_FAULT_ADDRESS;
 }
 
-static enum vsock_fault add_segment(const struct virtq *q, const struct virtq_desc *d,
-				    uint16_t direction, struct virtq_chain *chain)
+static enum vsock_fault add_segment(const struct virtq *q, struct virtq_desc d, uint16_t direction,
+				    struct virtq_chain *chain)
 {
 	struct virtq_segment *segment = &chain->segment[chain->count];
 
-	if ((d->flags & VIRTQ_DESC_WRITE) != direction) {
+	if ((virtq_desc_flags(d) & VIRTQ_DESC_WRITE) != direction) {
 		return direction != 0 ? VSOCK_FAULT_NOT_WRITABLE : VSOCK_FAULT_NOT_READABLE;
 	}
-	if (d->length == 0) {
+	if (virtq_desc_length(d) == 0) {
 		return VSOCK_FAULT_LENGTH_ZERO;
 	}
-	segment->base = guest_mem_ptr(q->mem, gpa(d->address), d->length);
+	segment->base = guest_mem_ptr(q->mem, gpa(d.address), virtq_desc_length(d));
 	if (segment->base == NULL) {
 		return address_fault(d);
 	}
-	segment->length = d->length;
-	chain->length += d->length;
+	segment->length = virtq_desc_length(d);
+	chain->length += virtq_desc_length(d);
 	chain->count++;
 	return chain->length > UINT32_MAX ? VSOCK_FAULT_LENGTH_TOTAL : VSOCK_FAULT_NONE;
 }
 
 /* Virtio 1.2, 2.7.5.3.1: the descriptor's own write flag is ignored. */
-static enum vsock_fault open_indirect(const struct virtq *q, const struct virtq_desc *d,
+static enum vsock_fault open_indirect(const struct virtq *q, struct virtq_desc d,
 				      const uint8_t **table, uint32_t *count)
 {
 	if (!q->indirect) {
@@ -41,21 +42,21 @@ static enum vsock_fault open_indirect(const struct virtq *q, const struct virtq_
 	if (*table != q->table) {
 		return VSOCK_FAULT_INDIRECT_NESTED;
 	}
-	if ((d->flags & VIRTQ_DESC_NEXT) != 0) {
+	if ((virtq_desc_flags(d) & VIRTQ_DESC_NEXT) != 0) {
 		return VSOCK_FAULT_INDIRECT_NEXT;
 	}
-	if (d->length == 0 || d->length % VIRTQ_DESC_SIZE != 0) {
+	if (virtq_desc_length(d) == 0 || virtq_desc_length(d) % VIRTQ_DESC_SIZE != 0) {
 		return VSOCK_FAULT_INDIRECT_LENGTH;
 	}
-	*table = guest_mem_ptr(q->mem, gpa(d->address), d->length);
+	*table = guest_mem_ptr(q->mem, gpa(d.address), virtq_desc_length(d));
 	if (*table == NULL) {
 		return VSOCK_FAULT_INDIRECT_ADDRESS;
 	}
-	*count = d->length / VIRTQ_DESC_SIZE;
+	*count = virtq_desc_length(d) / VIRTQ_DESC_SIZE;
 	return VSOCK_FAULT_NONE;
 }
 
-enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct virtq_desc first,
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint32_t head, struct virtq_desc first,
 				  uint16_t direction, struct virtq_chain *chain)
 {
 	struct virtq_desc d = first;
@@ -70,8 +71,8 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct v
 	/* Each pass adds a segment, or opens the one indirect table. */
 	for (;;) {
 		chain->bad = (uint16_t)index;
-		if (__builtin_expect((d.flags & VIRTQ_DESC_INDIRECT) != 0, 0)) {
-			fault = open_indirect(q, &d, &table, &count);
+		if (__builtin_expect((virtq_desc_flags(d) & VIRTQ_DESC_INDIRECT) != 0, 0)) {
+			fault = open_indirect(q, d, &table, &count);
 			index = 0;
 			in_table = 0;
 			if (fault != VSOCK_FAULT_NONE) {
@@ -80,11 +81,11 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct v
 			d = virtq_read_desc(table, 0);
 			continue;
 		}
-		fault = add_segment(q, &d, direction, chain);
-		if (fault != VSOCK_FAULT_NONE || (d.flags & VIRTQ_DESC_NEXT) == 0) {
+		fault = add_segment(q, d, direction, chain);
+		if (fault != VSOCK_FAULT_NONE || (virtq_desc_flags(d) & VIRTQ_DESC_NEXT) == 0) {
 			return fault;
 		}
-		if (d.next >= count) {
+		if (virtq_desc_next(d) >= count) {
 			return VSOCK_FAULT_NEXT_RANGE;
 		}
 		if (++in_table >= count) {
@@ -93,7 +94,7 @@ enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct v
 		if (chain->count == VIRTQ_SEGMENTS_MAX) {
 			return VSOCK_FAULT_SEGMENTS;
 		}
-		index = (uint32_t)index_clamp(d.next, count);
+		index = (uint32_t)index_clamp(virtq_desc_next(d), count);
 		d = virtq_read_desc(table, index);
 	}
 }
@@ -135,9 +136,11 @@ enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config 
 	}
 	fresh.used_event = &fresh.avail->ring[size];
 	fresh.avail_event = (_Atomic uint16_t *)(void *)&fresh.used->ring[size];
-	fresh.ram = mem->region[0];
+	fresh.plain = mem->region[0];
+	fresh.plain.size -= min_u64(fresh.plain.size, VIRTQ_PLAIN_MAX - 1);
+	fresh.avail_ring = fresh.avail->ring;
 	fresh.size = config->size;
-	fresh.mask = (uint16_t)(config->size - 1);
+	fresh.mask = config->size - 1U;
 	*q = fresh;
 	virtq_disarm(q);
 	return VSOCK_FAULT_NONE;
@@ -150,18 +153,21 @@ void virtq_disable(struct virtq *q)
 
 bool virtq_wants_interrupt(struct virtq *q)
 {
-	uint16_t old = q->used_signaled;
+	uint32_t fresh = q->used_next - q->used_signaled;
 	uint16_t event;
 
 	q->used_signaled = q->used_next;
+	if (fresh == 0) {
+		return false;
+	}
 	if (!q->event_index) {
 		uint16_t flags = atomic_load_explicit(&q->avail->flags, memory_order_relaxed);
 
 		return (flags & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
 	}
 	event = atomic_load_explicit(q->used_event, memory_order_relaxed);
-	/* virtio 1.2, 2.7.7.2: the event lies in [old, used_next). */
-	return (uint16_t)(q->used_next - event - 1) < (uint16_t)(q->used_next - old);
+	/* virtio 1.2, 2.7.7.2: the event is one of the fresh entries. */
+	return (uint16_t)(q->used_next - event - 1) < fresh;
 }
 
 void virtq_disarm(struct virtq *q)
@@ -180,7 +186,8 @@ enum virtq_take virtq_arm(struct virtq *q)
 {
 	q->armed = true;
 	if (q->event_index) {
-		atomic_store_explicit(q->avail_event, q->avail_next, memory_order_relaxed);
+		atomic_store_explicit(q->avail_event, (uint16_t)q->avail_next,
+				      memory_order_relaxed);
 	} else {
 		atomic_store_explicit(&q->used->flags, 0, memory_order_relaxed);
 	}

@@ -24,6 +24,9 @@
 #define VIRTQ_SIZE_MAX	   128U
 #define VIRTQ_SEGMENTS_MAX 20U /* buffers of one chain, wherever their descriptors are */
 
+/* Largest buffer that virtq_plain_buffer knows. */
+#define VIRTQ_PLAIN_MAX (0x10000U + 64U)
+
 #define VIRTQ_DESC_NEXT	    1U
 #define VIRTQ_DESC_WRITE    2U /* the device writes the buffer */
 #define VIRTQ_DESC_INDIRECT 4U
@@ -51,28 +54,45 @@ struct virtq_used {
 	struct virtq_used_element ring[];
 };
 
-/* A descriptor, copied. */
+/* A descriptor, copied as the two words that it is: the fields are taken out where needed. */
 struct virtq_desc {
 	uint64_t address;
-	uint32_t length;
-	uint16_t flags;
-	uint16_t next;
+	uint64_t rest; /* length: 32 bits, flags: 16, next: 16 */
 };
+
+static inline uint32_t virtq_desc_length(struct virtq_desc d)
+{
+	return (uint32_t)d.rest;
+}
+
+static inline uint16_t virtq_desc_flags(struct virtq_desc d)
+{
+	return (uint16_t)(d.rest >> 32);
+}
+
+static inline uint16_t virtq_desc_next(struct virtq_desc d)
+{
+	return (uint16_t)(d.rest >> 48);
+}
 
 struct virtq {
 	const uint8_t *table;
 	struct virtq_avail *avail;
+	_Atomic uint16_t *avail_ring;
 	struct virtq_used *used;
 	_Atomic uint16_t *used_event;  /* the driver wants an interrupt past this */
 	_Atomic uint16_t *avail_event; /* the device wants a kick past this */
 	const struct guest_mem *mem;
-	struct guest_region ram; /* the first region of mem, where nearly all buffers lie */
-	uint16_t size;		 /* 0: not enabled; a power of two */
-	uint16_t mask;		 /* size - 1 */
-	uint16_t avail_next;	 /* next available entry to take, free-running */
-	uint16_t avail_seen;	 /* available index as last read */
-	uint16_t used_next;	 /* next used entry to write, free-running */
-	uint16_t used_signaled;	 /* used_next at the last decision about an interrupt */
+	/* Where nearly all buffers lie, for virtq_plain_buffer: the first region of mem without its
+	 * last VIRTQ_PLAIN_MAX - 1 bytes. */
+	struct guest_region plain;
+	uint32_t size; /* 0: not enabled; a power of two */
+	uint32_t mask; /* size - 1 */
+	/* Free-running; of these, 16 bits are the rings'. */
+	uint32_t avail_next;	/* next available entry to take */
+	uint32_t avail_seen;	/* available index as last read */
+	uint32_t used_next;	/* next used entry to write */
+	uint32_t used_signaled; /* used_next at the last decision about an interrupt */
 	bool event_index;
 	bool indirect;
 	bool armed; /* the driver was asked for a kick at avail_next */
@@ -113,7 +133,7 @@ void virtq_disable(struct virtq *q);
  * be for the device to write (`direction` VIRTQ_DESC_WRITE) or to read (0). Bounded by
  * VIRTQ_SEGMENTS_MAX descriptors.
  */
-enum vsock_fault virtq_read_chain(const struct virtq *q, uint16_t head, struct virtq_desc first,
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint32_t head, struct virtq_desc first,
 				  uint16_t direction, struct virtq_chain *chain);
 
 /* Whether the driver wants an interrupt for what was published by virtq_publish, and a full fence
@@ -137,31 +157,25 @@ static inline struct virtq_desc virtq_read_desc(const uint8_t *table, uint32_t i
 	const volatile virtq_word *at =
 		(const volatile virtq_word *)(const void *)(table +
 							    (size_t)index * VIRTQ_DESC_SIZE);
-	uint64_t low = at[0];
-	uint64_t high = at[1];
-
-	return (struct virtq_desc){
-		.address = low,
-		.length = (uint32_t)high,
-		.flags = (uint16_t)(high >> 32),
-		.next = (uint16_t)(high >> 48),
-	};
+	return (struct virtq_desc){at[0], at[1]};
 }
 
 /*
- * The one buffer of a chain without continuation, if it lies in the first region, is for
- * `direction`, and holds at least `least` (not 0) bytes; else NULL, and virtq_read_chain finds out.
+ * The buffer of a descriptor that stands alone, if that is simple to tell: no continuation, of this
+ * direction, in the first region. NULL does not mean that it is bad: virtq_read_chain decides.
+ * The caller has checked that its length is 1 .. VIRTQ_PLAIN_MAX.
  */
-static inline uint8_t *virtq_plain_buffer(const struct virtq *q, const struct virtq_desc *d,
-					  uint16_t direction, uint64_t least)
+static inline uint8_t *virtq_plain_buffer(const struct virtq *q, struct virtq_desc d,
+					  uint16_t direction)
 {
-	uint64_t offset = d->address - q->ram.gpa;
+	uint64_t offset = d.address - q->plain.gpa;
 
-	if ((d->flags & (VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE | VIRTQ_DESC_INDIRECT)) != direction ||
-	    d->length < least || offset >= q->ram.size || offset + d->length > q->ram.size) {
+	if ((virtq_desc_flags(d) & (VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE | VIRTQ_DESC_INDIRECT)) !=
+		    direction ||
+	    offset >= q->plain.size) {
 		return NULL;
 	}
-	return q->ram.base + index_clamp(offset, q->ram.size);
+	return q->plain.base + index_clamp(offset, q->plain.size);
 }
 
 /* Looks at the driver's index: VIRTQ_TAKEN when there are entries (nothing is taken). */
@@ -175,14 +189,14 @@ static inline enum virtq_take virtq_look(struct virtq *q)
 	if (count > q->size) {
 		return VIRTQ_JUMPED;
 	}
-	q->avail_seen = index;
+	q->avail_seen = q->avail_next + count;
 	return count != 0 ? VIRTQ_TAKEN : VIRTQ_EMPTY;
 }
 
 /* Takes the next head, which is below q->size on VIRTQ_TAKEN. */
-static inline enum virtq_take virtq_take(struct virtq *q, uint16_t *head)
+static inline enum virtq_take virtq_take(struct virtq *q, uint32_t *head)
 {
-	uint16_t entry;
+	uint32_t entry;
 
 	if (q->avail_next == q->avail_seen) {
 		enum virtq_take look = virtq_look(q);
@@ -191,25 +205,10 @@ static inline enum virtq_take virtq_take(struct virtq *q, uint16_t *head)
 			return look;
 		}
 	}
-	entry = atomic_load_explicit(&q->avail->ring[q->avail_next & q->mask],
-				     memory_order_relaxed);
+	entry = atomic_load_explicit(&q->avail_ring[q->avail_next & q->mask], memory_order_relaxed);
 	q->avail_next++;
 	*head = entry & q->mask; /* in range for speculation too */
 	return entry <= q->mask ? VIRTQ_TAKEN : VIRTQ_ASTRAY;
-}
-
-/* As virtq_take; when there is none, asks for a kick at the next one. */
-static inline enum virtq_take virtq_take_or_arm(struct virtq *q, uint16_t *head)
-{
-	enum virtq_take take = virtq_take(q, head);
-
-	if (take == VIRTQ_EMPTY) {
-		take = virtq_arm(q);
-		if (take == VIRTQ_TAKEN) {
-			take = virtq_take(q, head); /* knows of entries: does not look again */
-		}
-	}
-	return take;
 }
 
 static inline enum vsock_fault virtq_take_fault(enum virtq_take take)
@@ -218,7 +217,7 @@ static inline enum vsock_fault virtq_take_fault(enum virtq_take take)
 }
 
 /* Writes a used entry; the driver sees it at virtq_publish. */
-static inline void virtq_push(struct virtq *q, uint16_t head, uint32_t length)
+static inline void virtq_push(struct virtq *q, uint32_t head, uint32_t length)
 {
 	struct virtq_used_element *element = &q->used->ring[q->used_next & q->mask];
 
@@ -232,7 +231,7 @@ static inline void virtq_publish(struct virtq *q)
 {
 	/* Pairs with the driver's read barrier after it read the index (virtio 1.2, 2.7.14): it
 	 * sees the entries and the bytes in its buffers. */
-	atomic_store_explicit(&q->used->index, q->used_next, memory_order_release);
+	atomic_store_explicit(&q->used->index, (uint16_t)q->used_next, memory_order_release);
 }
 
 #endif

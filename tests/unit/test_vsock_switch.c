@@ -221,7 +221,7 @@ static void refuses_broken_headers(void **state)
 static void refuses_a_length_past_the_chain(void **state)
 {
 	static const uint32_t claimed[] = {
-		9, 10, 4096, VSOCK_PACKET_MAX + 1, UINT32_MAX, UINT32_MAX - 43};
+		9, 10, 4096, VSOCK_PART_MAX + 1, UINT32_MAX, UINT32_MAX - 43};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_COUNT(claimed); i++) {
