@@ -54,11 +54,6 @@ static uint32_t bar_offset(uint32_t bar)
 	return VPCI_BAR0 + 4 * bar;
 }
 
-static bool is_in_window(uint32_t address, uint32_t size, uint32_t first, uint32_t last)
-{
-	return address >= first && address <= last && size - 1 <= last - address;
-}
-
 bool vpci_function_bar(const struct vpci_function *function, uint32_t bar, uint32_t *address)
 {
 	const struct vpci_bar *b = &function->bar[bar];
@@ -68,14 +63,14 @@ bool vpci_function_bar(const struct vpci_function *function, uint32_t bar, uint3
 	if (b->size == 0) {
 		return false;
 	}
+	/* A BAR is aligned to its size, so one that starts in its window ends there. */
+	*address = value & (b->is_io ? BAR_IO_MASK : BAR_MEMORY_MASK);
 	if (b->is_io) {
-		*address = value & BAR_IO_MASK;
-		return (command & VPCI_COMMAND_IO) != 0 &&
-		       is_in_window(*address, b->size, VPCI_IO_FIRST, VPCI_IO_LAST);
+		return (command & VPCI_COMMAND_IO) != 0 && *address >= VPCI_IO_FIRST &&
+		       *address <= VPCI_IO_LAST;
 	}
-	*address = value & BAR_MEMORY_MASK;
-	return (command & VPCI_COMMAND_MEMORY) != 0 &&
-	       is_in_window(*address, b->size, VPCI_MEMORY_FIRST, VPCI_MEMORY_LAST);
+	return (command & VPCI_COMMAND_MEMORY) != 0 && *address >= VPCI_MEMORY_FIRST &&
+	       *address <= VPCI_MEMORY_LAST;
 }
 
 /* A BAR that decodes the whole access; where the guest placed two over each other, the lowest

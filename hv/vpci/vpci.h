@@ -58,7 +58,7 @@ struct vpci_function_ops {
 };
 
 struct vpci_bar {
-	uint32_t size; /* power of two; 0: not implemented */
+	uint32_t size; /* power of two, at most 256 (I/O) or 4 MiB; 0: not implemented */
 	bool is_io;
 	uint32_t address; /* after reset, as firmware would have set it */
 };

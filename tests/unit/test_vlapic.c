@@ -259,6 +259,19 @@ static void test_ipi(void **state)
 	assert_true(vlapic_is_target(&other, &apic, &action.message));
 	assert_false(vlapic_is_target(&apic, &apic, &action.message));
 
+	for (uint32_t id = 0; id < 64; id++) { /* each id is one bit of one cluster */
+		static struct vlapic target;
+		uint32_t ldr = (id / 16) << 16 | 1U << (id % 16);
+
+		vlapic_init(&target, page2, id, false, TICK);
+		wr(ICR, (uint64_t)ldr << 32 | 0x845);
+		assert_true(vlapic_is_target(&target, NULL, &action.message));
+		wr(ICR, (uint64_t)(ldr ^ 0xffff) << 32 | 0x845);
+		assert_false(vlapic_is_target(&target, NULL, &action.message));
+		wr(ICR, (uint64_t)(ldr + 0x10000) << 32 | 0x845);
+		assert_false(vlapic_is_target(&target, NULL, &action.message));
+	}
+
 	wr(ICR, 0xc0045); /* all but self */
 	assert_true(vlapic_is_target(&other, &apic, &action.message));
 	assert_false(vlapic_is_target(&apic, &apic, &action.message));
