@@ -41,6 +41,8 @@ static enum vcpu_next exit_handle_hlt(struct vcpu *vcpu)
 		return VCPU_YIELD;
 	}
 	vcpu->state = VCPU_HALTED;
+	/* An interrupt may be pending already: after STI the HLT comes first. */
+	atomic_store_explicit(&vcpu->wake, true, memory_order_relaxed);
 	return VCPU_YIELD;
 }
 

@@ -79,12 +79,23 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 	return deadline == 0 ? UINT64_MAX : deadline;
 }
 
+/* Start, stop and INIT: what others want of it. All of them ring `wake`. */
+static void vcpu_take_orders(struct vcpu *vcpu)
+{
+	/* Pairs with the release in partition_begin. */
+	if (atomic_exchange_explicit(&vcpu->start, false, memory_order_acquire)) {
+		vcpu->state = vcpu->index == 0 ? VCPU_LOADING : VCPU_WAIT_SIPI;
+	}
+	if (atomic_load_explicit(&vcpu->partition->state, memory_order_acquire) ==
+	    MUX_STATE_STOPPING) {
+		partition_park(vcpu);
+	} else if (atomic_load_explicit(&vcpu->sipi, memory_order_relaxed) != 0) {
+		vcpu_take_sipi(vcpu);
+	}
+}
+
 static bool vcpu_should_wake(struct vcpu *vcpu, uint64_t now)
 {
-	/* Pairs with the release in vcpu_notify. */
-	if (atomic_load_explicit(&vcpu->wake, memory_order_relaxed)) {
-		atomic_exchange_explicit(&vcpu->wake, false, memory_order_acquire);
-	}
 	if (vcpu_wake_time(vcpu) <= now) {
 		vlapic_timer_expire(&vcpu->lapic, now);
 	}
@@ -94,24 +105,16 @@ static bool vcpu_should_wake(struct vcpu *vcpu, uint64_t now)
 
 bool vcpu_is_runnable(struct vcpu *vcpu, uint64_t now)
 {
-	uint32_t state;
+	bool is_rung = atomic_load_explicit(&vcpu->wake, memory_order_relaxed);
 
-	if (vcpu->state == VCPU_OFF && !atomic_load_explicit(&vcpu->start, memory_order_relaxed)) {
-		return false;
+	if (is_rung) {
+		/* Pairs with the release in vcpu_notify. */
+		atomic_exchange_explicit(&vcpu->wake, false, memory_order_acquire);
+		vcpu_take_orders(vcpu);
 	}
-	/* Pairs with the release in partition_begin. */
-	if (atomic_exchange_explicit(&vcpu->start, false, memory_order_acquire)) {
-		vcpu->state = vcpu->index == 0 ? VCPU_LOADING : VCPU_WAIT_SIPI;
-	}
-	state = atomic_load_explicit(&vcpu->partition->state, memory_order_acquire);
-	if (state == MUX_STATE_STOPPING) {
-		partition_park(vcpu);
-		return false;
-	}
-	if (atomic_load_explicit(&vcpu->sipi, memory_order_relaxed) != 0) {
-		vcpu_take_sipi(vcpu);
-	}
-	if (vcpu->state == VCPU_HALTED && vcpu_should_wake(vcpu, now)) {
+	if (vcpu->state == VCPU_HALTED &&
+	    (is_rung || vcpu_wake_time(vcpu) <= now || vcpu_has_switch_work(vcpu)) &&
+	    vcpu_should_wake(vcpu, now)) {
 		vcpu->state = VCPU_RUNNABLE;
 	}
 	return vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_LOADING;
