@@ -535,6 +535,27 @@ static void test_slow_reader_costs_only_itself(void **state)
 	assert_int_equal(world->log[1].events + world->log[0].audits[MUX_AUDIT_LOST], sent);
 }
 
+static void test_slow_reader_that_breaks(void **state)
+{
+	struct wire_rule rule = net_rule(1, MUX_ACTION_REPORT, OPENS, "/**", 0, MUX_VERDICT_ALLOW);
+
+	(void)state;
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	world->service[0]->is_reading = false;
+	for (unsigned i = 0; i < 1000; i++) {
+		notify(MUX_EVENT_OPEN, i + 1, "/some/path/that/takes/room");
+	}
+	/* More than the backlog takes. */
+	net_break(&world->net, world->service[0]);
+	world->service[0]->is_reading = true;
+	net_sleep(&world->net, 100000);
+	net_configure(world->service[0], &rule, 1);
+	net_pump(&world->net);
+	assert_true(world->log[1].events > 100);
+	assert_int_equal(world->log[1].events + world->log[0].audits[MUX_AUDIT_LOST], 1000);
+	assert_int_equal(world->agent.counters.events, world->log[1].events);
+}
+
 static void test_audits_wait_for_the_manager(void **state)
 {
 	(void)state;
@@ -616,13 +637,13 @@ static void test_events_pass_a_long_read(void **state)
 	world->service[0]->is_reading = false;
 	net_access(world->service[0], &big);
 	net_pump(&world->net);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 600; i++) {
 		notify(MUX_EVENT_OPEN, i + 1, "/a");
 	}
 	world->service[0]->is_reading = true;
 	world->service[0]->read_max = 1000;
 	net_pump(&world->net);
-	assert_int_equal(world->log[1].events, 100);
+	assert_int_equal(world->log[1].events, 600);
 	assert_int_equal(world->log[0].audits[MUX_AUDIT_LOST], 0);
 	assert_int_equal(world->log[1].data_bytes, 8000000);
 }
@@ -767,6 +788,7 @@ int main(void)
 		TEST(test_remembered_verdict),
 		TEST(test_full_table_falls_back),
 		TEST(test_slow_reader_costs_only_itself),
+		TEST(test_slow_reader_that_breaks),
 		TEST(test_audits_wait_for_the_manager),
 		TEST(test_read_of_any_size),
 		TEST(test_reads_take_turns),
