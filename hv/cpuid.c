@@ -19,8 +19,8 @@
  */
 #define LEAF1_ECX_HOST 0x76d83203U
 #define LEAF1_ECX_PCID (1U << 17)
-#define LEAF1_ECX_OWN  ((1U << 21) | (1U << 24) | (1U << 31)) /* x2APIC, TSC-deadline, hypervisor \
-							       */
+/* x2APIC, TSC-deadline, hypervisor */
+#define LEAF1_ECX_OWN	  ((1U << 21) | (1U << 24) | (1U << 31))
 #define LEAF1_ECX_OSXSAVE (1U << 27)
 /* Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2.
  */

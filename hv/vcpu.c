@@ -189,14 +189,14 @@ void vcpu_run(struct vcpu *vcpu, uint64_t slice_end, uint64_t wake_limit)
 {
 	const struct cpu *cpu = vcpu->cpu;
 	uint64_t limit = min_u64(slice_end, wake_limit);
-	bool goes_on;
+	bool goes_on = true;
 
 	vcpu_switch_turns(vcpu, slice_end);
-	do {
+	while (goes_on && vcpu->exit_tsc < limit &&
+	       !atomic_load_explicit(&cpu->kicked, memory_order_relaxed)) {
 		goes_on = vcpu_goes_on(vcpu, vcpu_enter(vcpu, limit));
 		vcpu_switch_turns(vcpu, slice_end);
-	} while (goes_on && vcpu->exit_tsc < limit &&
-		 !atomic_load_explicit(&cpu->kicked, memory_order_relaxed));
+	}
 	vcpu->counters.ring0_ticks += rdtsc() - vcpu->exit_tsc;
 }
 
