@@ -16,17 +16,23 @@ efi_CFLAGS = $(COMMON) -O2 -ffreestanding -nostdinc -isystem hv/libc -isystem $(
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -DMUX_LOADER=1
 $(eval $(call flavour_rules,efi))
 
+# efi_program NAME,SOURCES: $(BUILD)/boot/NAME.efi
+define efi_program
+ALL_OBJECTS += $(call objects,efi,$(2))
+$(BUILD)/boot/$(1).so: $(call objects,efi,$(2))
+	@mkdir -p $$(@D)
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack --build-id=none \
+		--no-warn-rwx-segments --no-undefined -T $(EFI_LDS) -o $$@ $(EFI_CRT0) $$^ -L/usr/lib -l:libgnuefi.a
+$(BUILD)/boot/$(1).efi: $(BUILD)/boot/$(1).so
+	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc \
+		--output-target efi-app-x86_64 --subsystem=10 $$< $$@
+endef
+
 LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c console.c image.c memory_map.c page_tables.c \
 	source.c jump.S) hv/manifest.c hv/crc32c.c hv/libc/string.c
-LOADER_OBJS := $(call objects,efi,$(LOADER_SRCS))
 LOADER_EFI  := $(BUILD)/boot/loader.efi
-ALL_OBJECTS += $(LOADER_OBJS)
+$(eval $(call efi_program,loader,$(LOADER_SRCS)))
 
-$(BUILD)/boot/loader.so: $(LOADER_OBJS)
-	@mkdir -p $(@D)
-	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack --build-id=none \
-		--no-warn-rwx-segments --no-undefined -T $(EFI_LDS) -o $@ $(EFI_CRT0) $^ -L/usr/lib -l:libgnuefi.a
-
-$(LOADER_EFI): $(BUILD)/boot/loader.so
-	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc \
-		--output-target efi-app-x86_64 --subsystem=10 $< $@
+# For tests/system/boot.t: firmware that has locked VT-x off.
+$(eval $(call efi_program,lock_vmx,tests/system/boot/lock_vmx.c))
+SYSTEM_IMAGES += $(BUILD)/boot/lock_vmx.efi $(BUILD)/images/echo.img
