@@ -12,7 +12,7 @@
 #include "appliance/lib/transport.h"
 
 #define SERVICE_COUNTERS_MAX 64U
-#define SERVICE_STRING_MAX   255U
+#define SERVICE_STRING_MAX   63U
 #define SERVICE_STOP_MS	     2000U
 
 struct service_handler {

@@ -26,6 +26,7 @@
 #define REGISTRY_PEERS_OF_CID_MAX   5U /* so that no partition takes others' places */
 #define REGISTRY_NAME_SIZE	    64U
 #define REGISTRY_LINE_SIZE	    512U
+#define REGISTRY_LINES_MAX	    200U /* on the console, a second and CID */
 #define REGISTRY_HEARTBEAT_MS	    1000U
 #define REGISTRY_SILENT_HEARTBEATS  4U /* missed before the alarm */
 #define REGISTRY_DROPPED_HEARTBEATS 12U

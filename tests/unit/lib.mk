@@ -8,3 +8,9 @@ FAKE_CLOCK := -Wl,--wrap=clock_gettime
 WIRE_PEER_SRCS := tests/unit/wire_peer.c tests/unit/transport_unix.c
 $(eval $(call unit_test,test_access,tests/unit/test_access.c $(WIRE_PEER_SRCS) $(ACCESS_LIB_SRCS) \
 	$(WIRE_SRCS),$(FAKE_CLOCK)))
+$(eval $(call unit_test,test_manager,tests/unit/test_manager.c $(WIRE_PEER_SRCS) \
+	$(MANAGER_CORE_SRCS),$(FAKE_CLOCK)))
+$(eval $(call unit_test,test_e2e_services,tests/unit/test_e2e_services.c tests/unit/e2e_manager_main.c \
+	tests/unit/e2e_example_main.c tests/unit/transport_unix.c appliance/manager/partitions_host.c \
+	$(filter-out $(ACCESS_LIB_SRCS),$(MANAGER_CORE_SRCS)) \
+	$(filter-out %/transport_vsock.c,$(ACCESS_LIB_SRCS))))

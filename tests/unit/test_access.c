@@ -15,7 +15,7 @@
 
 #define SERVICE_CID 16
 #define GUEST_CID   3
-#define KEPT_MAX    64
+#define KEPT_MAX    2048
 
 /* What the callbacks saw. */
 static struct {
@@ -1310,15 +1310,22 @@ static void test_too_many_waiting_events(void **state)
 	mux_on_event(service, MUX_EVENT_OPEN, on_event, &seen);
 	connect_agent(&agent, GUEST_CID, "web");
 	seen.keep_verdicts = true;
-	/* Their answers are lost on purpose, but not their memory: see the loop at the end. */
-	while (sequence < KEPT_MAX) {
+	while (sequence < REMOTE_VERDICTS_MAX) {
 		sequence++;
 		send_event(&agent, sequence, sequence, "/x");
 	}
-	assert_int_equal(seen.events, KEPT_MAX);
+	assert_int_equal(seen.events, REMOTE_VERDICTS_MAX);
 	assert_int_equal(seen.downs, 0);
-	wire_peer_close(&agent);
-	for (size_t i = 0; i < seen.kept_count; i++) {
+	/* One answer makes room for one. */
+	assert_int_equal(mux_verdict(seen.kept[0], MUX_VERDICT_ALLOW, 0, "", 0), 0);
+	expect_verdict(&agent, 1, MUX_VERDICT_ALLOW, "");
+	send_event(&agent, sequence + 1, sequence + 1, "/x");
+	assert_int_equal(seen.downs, 0);
+	send_event(&agent, sequence + 2, sequence + 2, "/x");
+	wire_peer_expect_error(&agent, MUX_ERR_LIMIT);
+	assert_int_equal(seen.reason, MUX_ERR_LIMIT);
+	wire_peer_expect_closed(&agent);
+	for (size_t i = 1; i < seen.kept_count; i++) {
 		assert_int_equal(mux_verdict(seen.kept[i], MUX_VERDICT_ALLOW, 0, "", 0), -ENOTCONN);
 	}
 }

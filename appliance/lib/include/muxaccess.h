@@ -41,8 +41,8 @@ struct mux_rules;   /* a set of event rules being put together */
 
 struct mux_service_options {
 	size_t size;	     /* sizeof(struct mux_service_options) */
-	const char *name;    /* not empty, at most 255 bytes; unique among services */
-	const char *version; /* free text, at most 255 bytes; NULL: "" */
+	const char *name;    /* not empty, at most 63 bytes; unique among services */
+	const char *version; /* free text, at most 63 bytes; NULL: "" */
 	uint32_t port;	     /* vsock port to listen on; 0: MUX_PORT_SERVICE */
 	void *context;	     /* handed to the callbacks below */
 
