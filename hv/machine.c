@@ -98,6 +98,8 @@ static void machine_start_partitions(void)
 void hv_main(void)
 {
 	const struct mux_blob_header *header;
+	uint64_t image = platform_handoff()->image_size;
+	uint64_t fixed;
 	char text[TEXT_MAX];
 	const void *blob;
 
@@ -109,6 +111,7 @@ void hv_main(void)
 	log_info("%s", text);
 	mitigation_describe(text, sizeof(text));
 	log_info("side channels: %s", text);
+	fixed = mem_used();
 	partition_build_all(blob);
 	if (poll_cpu != MUX_POLL_CPU_NONE) {
 		vsock_switch_set_polling();
@@ -116,9 +119,10 @@ void hv_main(void)
 	}
 	mem_seal();
 	partition_log_all();
-	log_info("ring 0 uses %lu KiB, %lu MiB stay free; starting %u partitions",
-		 (unsigned long)(mem_used() >> 10), (unsigned long)(mem_free() >> 20),
-		 partition_count());
+	log_info("ring 0 uses %lu KiB: image %lu, fixed %lu, partitions %lu; %lu MiB stay free",
+		 (unsigned long)((image + mem_used()) >> 10), (unsigned long)(image >> 10),
+		 (unsigned long)(fixed >> 10), (unsigned long)((mem_used() - fixed) >> 10),
+		 (unsigned long)(mem_free() >> 20));
 }
 
 void hv_cpu_main(void)

@@ -252,6 +252,8 @@ bool partition_load_step(struct partition *partition)
 	virt->register_write(vcpu, VIRT_RSP, record->stack);
 	vcpu->regs[REG_RDI] = record->argument;
 	vcpu->regs[REG_RSI] = record->argument;
+	log_info("partition %s starts, %lu ticks after ring 0", partition->name,
+		 (unsigned long)(rdtsc() - platform_entry_tsc()));
 	return true;
 }
 

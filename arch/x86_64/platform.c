@@ -30,6 +30,7 @@
 _Static_assert(ENTRY_CPUS_MAX == CPUS_MAX, "entry.S counts with the same limit");
 
 static struct handoff handoff;
+static uint64_t entry_tsc;
 static _Atomic uint32_t stopper; /* index + 1 of the CPU that stops the machine */
 
 const struct handoff *platform_handoff(void)
@@ -41,6 +42,11 @@ const void *platform_blob(size_t *size)
 {
 	*size = handoff.blob_size;
 	return phys_to_virt(hpa(handoff.blob_base));
+}
+
+uint64_t platform_entry_tsc(void)
+{
+	return entry_tsc;
 }
 
 uint64_t platform_tsc_khz(void)
@@ -152,6 +158,7 @@ void platform_start(uint64_t address)
 {
 	struct cpu *cpu = percpu_enter(0);
 
+	entry_tsc = rdtsc();
 	console_init();
 	memcpy(&handoff, (const void *)address, sizeof(handoff));
 	descriptors_init();

@@ -15,6 +15,7 @@ const struct handoff *platform_handoff(void);
 const void *platform_blob(size_t *size);
 
 uint64_t platform_tsc_khz(void);
+uint64_t platform_entry_tsc(void); /* when ring 0 began */
 
 /* Ends the machine: code 0 is success. Emulator exit ports where an emulator's debug console
  * answers on port 0xe9, else a halt of all CPUs: ACPI power-off would need an AML interpreter. */
