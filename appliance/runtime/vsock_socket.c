@@ -7,6 +7,7 @@
  * socket in the stack's work list, so that what waits is bounded by the sockets. A socket that its
  * owner closed lives on in VSOCK_CLOSING until the peer's RST or the deadline.
  */
+#include "appliance/runtime/vsock_socket.h"
 #include "appliance/runtime/vsock_internal.h"
 
 #include <errno.h>

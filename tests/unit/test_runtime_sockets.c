@@ -53,7 +53,7 @@ void vsock_port_pump(void)
 	for (unsigned int i = 0; i < NETWORK_NODES; i++) {
 		vsock_socket_run(&network.node[i].stack);
 	}
-	while (network_deliver(&network, 0) | network_deliver(&network, 1)) {
+	while (network_deliver(&network, 0) || network_deliver(&network, 1)) {
 	}
 }
 

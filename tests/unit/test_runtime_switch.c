@@ -254,7 +254,7 @@ static void guest_step(struct guest *guest)
 		}
 		guest->is_halted = false;
 	}
-	if (guest_pump(guest) | ends_step(guest)) {
+	if (guest_pump(guest) || ends_step(guest)) {
 		virtio_vsock_flush(&guest->driver);
 		return;
 	}
