@@ -12,34 +12,6 @@
 /* Requests are sent while less than this waits in the output: verdicts always find room. */
 #define OUTPUT_HIGH (2U * WIRE_MESSAGE_MAX)
 
-enum request_state {
-	REQUEST_QUEUED,
-	REQUEST_SENT,
-	REQUEST_ENDED, /* nobody waits for it; the agent's last RESPONSE is still to come */
-};
-
-struct remote_request {
-	struct remote_request *next;
-	uint64_t id;
-	enum request_state state;
-	uint16_t verb;
-	uint16_t flags;
-	uint64_t handle;
-	uint64_t offset; /* READ, WRITE: of the next byte; PROCESS_STOP: pid */
-	uint64_t left;	 /* READ, WRITE: bytes still wanted */
-	uint64_t window; /* READ: of these, asked for */
-	uint64_t total;
-	uint64_t bytes;
-	const uint8_t *data; /* WRITE: next byte */
-	uint64_t due_ms;
-	struct mux_call call;
-	mux_data_callback on_data;
-	mux_stat_callback on_stat;
-	mux_process_callback on_process;
-	char *path2;
-	char path[];
-};
-
 /* ---- the list ---- */
 
 static struct remote_request **find(struct mux_agent *agent, uint64_t id)
@@ -446,7 +418,7 @@ void remote_request_end_all(struct mux_agent *agent, bool with_callbacks)
 	}
 }
 
-/* ---- public ---- */
+/* ---- the beginning ---- */
 
 static bool is_path(const char *path)
 {
@@ -468,9 +440,8 @@ static int check(const struct mux_agent *agent, enum mux_verb verb, const char *
 	return agent->request_count < MUX_REQUESTS_MAX ? 0 : -EAGAIN;
 }
 
-/* Makes a request of `from`'s fields and queues it. Returns its id, or a negative errno value. */
-static int64_t start(struct mux_agent *agent, const struct remote_request *from, const char *path,
-		     const char *path2, const struct mux_call *call)
+int64_t remote_request_start(struct mux_agent *agent, const struct remote_request *from,
+			     const char *path, const char *path2, const struct mux_call *call)
 {
 	int error = check(agent, (enum mux_verb)from->verb, path, path2);
 	struct remote_request **place = &agent->requests;
@@ -501,102 +472,6 @@ static int64_t start(struct mux_agent *agent, const struct remote_request *from,
 	agent->request_count++;
 	mux_counter_add(agent->service, MUX_COUNTER_ACCESSES, 1);
 	return (int64_t)request->id;
-}
-
-int64_t mux_read(struct mux_agent *agent, struct mux_file file, uint64_t offset, uint64_t length,
-		 mux_data_callback data, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_READ,
-				      .handle = file.handle,
-				      .offset = offset,
-				      .left = least(length, UINT64_MAX - offset),
-				      .on_data = data};
-
-	return data ? start(agent, &from, file.path, "", call) : -EINVAL;
-}
-
-int64_t mux_write(struct mux_agent *agent, struct mux_file file, uint64_t offset, const void *data,
-		  size_t size, uint32_t flags, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_WRITE,
-				      .flags = (uint16_t)(flags & MUX_ACCESS_TRUNCATE),
-				      .handle = file.handle,
-				      .offset = offset,
-				      .left = size,
-				      .data = data};
-
-	if ((flags & ~MUX_ACCESS_TRUNCATE) || size > UINT64_MAX - offset || (size && !data)) {
-		return -EINVAL;
-	}
-	return start(agent, &from, file.path, "", call);
-}
-
-int64_t mux_create(struct mux_agent *agent, const char *path, uint32_t flags,
-		   const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_CREATE,
-				      .flags = (uint16_t)(flags & MUX_ACCESS_DIRECTORY)};
-
-	return flags & ~MUX_ACCESS_DIRECTORY ? -EINVAL : start(agent, &from, path, "", call);
-}
-
-int64_t mux_delete(struct mux_agent *agent, struct mux_file file, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_DELETE, .handle = file.handle};
-
-	return start(agent, &from, file.path, "", call);
-}
-
-int64_t mux_rename(struct mux_agent *agent, struct mux_file file, const char *new_path,
-		   const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_RENAME, .handle = file.handle};
-
-	return start(agent, &from, file.path, new_path, call);
-}
-
-int64_t mux_list(struct mux_agent *agent, const char *path, mux_stat_callback entry,
-		 const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_LIST, .on_stat = entry};
-
-	return entry ? start(agent, &from, path, "", call) : -EINVAL;
-}
-
-int64_t mux_stat(struct mux_agent *agent, struct mux_file file, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_STAT, .handle = file.handle};
-
-	return start(agent, &from, file.path, "", call);
-}
-
-int64_t mux_quarantine(struct mux_agent *agent, struct mux_file file, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_QUARANTINE, .handle = file.handle};
-
-	return start(agent, &from, file.path, "", call);
-}
-
-int64_t mux_restore(struct mux_agent *agent, const char *quarantine_id, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_RESTORE};
-
-	return start(agent, &from, quarantine_id, "", call);
-}
-
-int64_t mux_processes(struct mux_agent *agent, mux_process_callback process,
-		      const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_PROCESSES, .on_process = process};
-
-	return process ? start(agent, &from, "", "", call) : -EINVAL;
-}
-
-int64_t mux_process_stop(struct mux_agent *agent, uint32_t pid, const struct mux_call *call)
-{
-	struct remote_request from = {.verb = MUX_VERB_PROCESS_STOP, .offset = pid};
-
-	return start(agent, &from, "", "", call);
 }
 
 int mux_cancel(struct mux_agent *agent, int64_t id)
