@@ -499,6 +499,12 @@ static void test_remembered_verdict(void **state)
 	event.file_version++;
 	assert_int_equal(agent_notify(&world->agent, &event, world->net.now, &decision),
 			 AGENT_WAIT);
+	/* The next instance of the service may judge otherwise. */
+	net_break(&world->net, world->service[0]);
+	event.file_version--;
+	event.cookie++;
+	assert_int_equal(agent_notify(&world->agent, &event, world->net.now, &decision),
+			 AGENT_WAIT);
 }
 
 static void test_full_table_falls_back(void **state)
