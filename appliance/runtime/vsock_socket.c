@@ -53,7 +53,7 @@ struct vsock_socket *vsock_socket_create(struct vsock_stack *stack, uint16_t typ
 	socket->deadline_us = VSOCK_NEVER;
 	socket->option_size = VSOCK_BUFFER_SIZE_DEFAULT;
 	socket->option_size_min = VSOCK_BUFFER_SIZE_LEAST;
-	socket->option_size_max = VSOCK_BUFFER_SIZE_DEFAULT;
+	socket->option_size_max = VSOCK_BUFFER_SIZE_LIMIT;
 	socket->connect_timeout_us = VSOCK_CONNECT_TIMEOUT_US;
 	vsock_link_init(&socket->queue);
 	return socket;

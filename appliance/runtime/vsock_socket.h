@@ -27,7 +27,8 @@
 #define VSOCK_PEER_SLOTS	   1024U
 #define VSOCK_RESETS_MAX	   64U /* answers to unknown connections that wait for the ring */
 
-#define VSOCK_BUFFER_SIZE_DEFAULT 0x40000U
+#define VSOCK_BUFFER_SIZE_DEFAULT 0x20000U /* two of the longest protocol messages */
+#define VSOCK_BUFFER_SIZE_LIMIT	  0x40000U /* default of option_size_max */
 #define VSOCK_BUFFER_SIZE_LEAST	  128U
 #define VSOCK_BUFFER_SIZE_MOST	  0x1000000U
 #define VSOCK_PORT_ANY		  0xffffffffU

@@ -510,7 +510,7 @@ static void buffer_sizes_are_clamped(void **state)
 	assert_int_equal(setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof(size)),
 			 0);
 	assert_int_equal(getsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &got, &length), 0);
-	assert_int_equal(got, VSOCK_BUFFER_SIZE_DEFAULT);
+	assert_int_equal(got, VSOCK_BUFFER_SIZE_LIMIT);
 	assert_int_equal(
 		setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &size, sizeof(size)), 0);
 	assert_int_equal(setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof(size)),

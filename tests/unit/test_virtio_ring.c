@@ -92,6 +92,21 @@ static void kicks_when_the_event_is_passed(void **state)
 	}
 }
 
+/* The event may lie anywhere in a batch; behind it or before it there is no kick. */
+static void kicks_once_per_batch(void **state)
+{
+	(void)state;
+	for (int event = -3; event <= 6; event++) {
+		memset(memory, 0, virtio_ring_bytes(SIZE));
+		virtio_ring_init(&ring, memory, SIZE);
+		*ring.available_event = (uint16_t)event;
+		for (uint16_t i = 0; i < 4; i++) {
+			virtio_ring_add(&ring, i);
+		}
+		assert_int_equal(virtio_ring_publish(&ring), event >= 0 && event < 4);
+	}
+}
+
 static void arm_sees_what_came_before(void **state)
 {
 	uint16_t id;
@@ -313,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(published_only_when_told),
 		TEST(kicks_when_the_event_is_passed),
+		TEST(kicks_once_per_batch),
 		TEST(arm_sees_what_came_before),
 		TEST(bad_ids_break_the_ring),
 		cmocka_unit_test(configuration_is_checked),
