@@ -44,11 +44,49 @@ struct words {
 	bool is_quoted[SCRIPT_ARGS_MAX + 3];
 };
 
+static char unescape(char c)
+{
+	switch (c) {
+	case 'n': return '\n';
+	case 't': return '\t';
+	default: return c;
+	}
+}
+
+/* Takes a quoted word at text, behind its first mark, and undoes its escapes in place. Returns what
+ * follows it, or NULL where its second mark is missing. */
+static char *take_quoted(char *text)
+{
+	char *to = text;
+
+	while (*text != '"') {
+		if (*text == '\\' && text[1] != '\0') {
+			*to++ = unescape(text[1]);
+			text += 2;
+		} else if (*text != '\0') {
+			*to++ = *text++;
+		} else {
+			return NULL;
+		}
+	}
+	*to = '\0';
+	return text + 1;
+}
+
+static char *take_plain(char *text)
+{
+	text += strcspn(text, " \t\r");
+	if (*text != '\0') {
+		*text++ = '\0';
+	}
+	return text;
+}
+
 static const char *split(char *text, struct words *words)
 {
 	words->count = 0;
 	for (;;) {
-		char end = ' ';
+		bool is_quoted;
 
 		text += strspn(text, " \t\r");
 		if (*text == '\0' || *text == '#') {
@@ -57,17 +95,14 @@ static const char *split(char *text, struct words *words)
 		if (words->count == SCRIPT_ARGS_MAX + 3) {
 			return "too many words";
 		}
-		if (*text == '"') {
-			text++;
-			end = '"';
+		is_quoted = *text == '"';
+		text += is_quoted ? 1 : 0;
+		words->is_quoted[words->count] = is_quoted;
+		words->word[words->count++] = text;
+		text = is_quoted ? take_quoted(text) : take_plain(text);
+		if (text == NULL) {
+			return "a quotation mark is missing";
 		}
-		words->word[words->count] = text;
-		words->is_quoted[words->count++] = end == '"';
-		text += end == '"' ? strcspn(text, "\"") : strcspn(text, " \t\r");
-		if (*text == '\0') {
-			return end == '"' ? "a quotation mark is missing" : NULL;
-		}
-		*text++ = '\0';
 	}
 }
 

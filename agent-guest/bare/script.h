@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The language of workload scripts: one command a line, words separated by blanks, "..." around
- * words with blanks, # starts a comment. docs/agent.md is its reference. This part knows words,
- * commands and their arguments; task.c and commands.c carry them out. No state, no locking.
+ * words with blanks (inside: \n, \t, \", \\), # starts a comment. docs/agent.md is its reference.
+ * This part knows words, commands and their arguments; task.c and commands.c carry them out. No
+ * state, no locking.
  */
 #ifndef AGENT_BARE_SCRIPT_H
 #define AGENT_BARE_SCRIPT_H

@@ -312,6 +312,24 @@ static void test_script_lines(void **state)
 	assert_int_equal(script_read_line(script, strlen(script), &at, &line, &message), 0);
 }
 
+static void test_script_quotes(void **state)
+{
+	static struct script_line line;
+	const char *script = "log \"a\\nb\\t\\\"c\\\" \\\\ # d\" \"\" e#f # g";
+	const char *message;
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(script_read_line(script, strlen(script), &at, &line, &message), 1);
+	assert_int_equal(line.argc, 3);
+	assert_string_equal(line.argv[0], "a\nb\t\"c\" \\ # d");
+	assert_string_equal(line.argv[1], "");
+	assert_string_equal(line.argv[2], "e#f");
+	script = "log \"a\\\"";
+	at = 0;
+	assert_int_equal(script_read_line(script, strlen(script), &at, &line, &message), -EINVAL);
+}
+
 static void test_script_errors(void **state)
 {
 	static const struct {
@@ -378,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_tar_formats),
 		cmocka_unit_test(test_broken_tar),
 		cmocka_unit_test(test_script_lines),
+		cmocka_unit_test(test_script_quotes),
 		cmocka_unit_test(test_script_errors),
 		cmocka_unit_test(test_script_words),
 	};
