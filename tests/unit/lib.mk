@@ -14,3 +14,6 @@ $(eval $(call unit_test,test_e2e_services,tests/unit/test_e2e_services.c tests/u
 	tests/unit/e2e_example_main.c tests/unit/transport_unix.c appliance/manager/partitions_host.c \
 	$(filter-out $(ACCESS_LIB_SRCS),$(MANAGER_CORE_SRCS)) \
 	$(filter-out %/transport_vsock.c,$(ACCESS_LIB_SRCS))))
+$(eval $(call unit_test,test_agent_service,$(sort tests/unit/test_agent_service.c $(WIRE_PEER_SRCS) \
+	tests/unit/agent_os.c agent-guest/driver/links.c $(AGENT_CORE_SRCS) $(MANAGER_CORE_SRCS) \
+	$(ACCESS_LIB_SRCS)),$(FAKE_CLOCK)))
