@@ -91,7 +91,8 @@ struct wire_writer connection_writer(struct connection *connection)
 	struct wire_writer writer;
 
 	/* Moved to the front only when a whole message might not fit behind. */
-	if (connection->output_capacity - connection->output_end < WIRE_MESSAGE_MAX) {
+	if (connection->output_start > 0 &&
+	    connection->output_capacity - connection->output_end < WIRE_MESSAGE_MAX) {
 		memmove(connection->output, connection->output + connection->output_start, waiting);
 		connection->output_start = 0;
 		connection->output_end = waiting;

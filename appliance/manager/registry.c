@@ -9,7 +9,7 @@
 
 #include "appliance/lib/include/muxaccess.h"
 
-#define OUTPUT_SIZE  (2U * WIRE_MESSAGE_MAX)
+#define OUTPUT_SIZE  49152U /* all announcements at once, with room to spare */
 #define GREETING_MS  5000U
 #define STUCK_MS     10000U
 #define ACCEPTS_MAX  8 /* a turn */
