@@ -20,7 +20,7 @@ static bool is_in_quarantine(const char *path)
 	size_t length = sizeof(VFS_QUARANTINE) - 2;
 
 	path += strspn(path, "/");
-	return strncmp(path, VFS_QUARANTINE + 1, length) == 0 &&
+	return strncmp(path, &VFS_QUARANTINE[1], length) == 0 &&
 	       (path[length] == '\0' || path[length] == '/');
 }
 
