@@ -19,6 +19,31 @@ static void print_modules(void)
 	}
 }
 
+/* Not a tail call: something is left to do with every frame. */
+__attribute__((noinline)) static unsigned int recurse(unsigned int depth)
+{
+	volatile unsigned char frame[256];
+
+	frame[depth % sizeof(frame)] = 1;
+	if (depth == 0xffffffff) {
+		return 0;
+	}
+	return recurse(depth + 1) + frame[depth % sizeof(frame)];
+}
+
+static void misbehave(const char *how)
+{
+	if (strcmp(how, "fault") == 0) {
+		volatile int *null = NULL;
+
+		*null = 1;
+	} else if (strcmp(how, "overflow") == 0) {
+		printf("hello: %u frames\n", recurse(0));
+	} else if (strcmp(how, "code") == 0) {
+		*(volatile char *)(uintptr_t)recurse = 0;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	printf("hello from %s, CID %u, TSC %llu kHz, ABI %d\n", argv[0], mux_cid(),
@@ -27,10 +52,8 @@ int main(int argc, char **argv)
 		printf("hello: argument %d is \"%s\"\n", i, argv[i]);
 	}
 	print_modules();
-	if (argc > 1 && strcmp(argv[1], "fault") == 0) {
-		volatile int *null = NULL;
-
-		*null = 1;
+	if (argc > 1) {
+		misbehave(argv[1]);
 	}
 	return argc > 1 ? atoi(argv[1]) : 0;
 }

@@ -18,6 +18,9 @@ boot transfer 2 120
 is "$status" 0 'transfer: the slowest pair ends with success'
 like '^fault +\| runtime: page fault: vector 0xe error 0x2 rip 0x[0-9a-f]+ cr2 0x0$' 'a null pointer is reported'
 like 'partition fault exits with code 134' 'an exception ends its partition'
+like '^overflow *\| runtime: page fault: vector 0xe error 0x2 ' 'a stack overflow meets the guard page and is reported'
+like 'partition overflow exits with code 134' 'and ends its partition'
+like '^code *\| runtime: page fault: vector 0xe error 0x3 ' 'code is read-only'
 for pair in 64 4k 64k 100; do
 	like "^s$pair +\\| transfer: send done" "receive buffers of $pair bytes: all sent"
 	like "^r$pair +\\| transfer: receive done" "receive buffers of $pair bytes: all arrived whole and in order"
