@@ -17,7 +17,7 @@
 #include "agent-guest/driver/links.h"
 #include "appliance/runtime/mux.h"
 
-#define BYE_US	     1000000ULL /* for saying goodbye on every link */
+#define BYE_US	     20000000ULL /* for saying goodbye on every link */
 #define EXIT_FAILED  1
 #define EXIT_USAGE   2
 #define VERSION_TEXT "bare-metal guest 1"
