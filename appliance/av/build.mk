@@ -6,6 +6,7 @@ AV_ENGINE_SRCS := $(addprefix appliance/av/engine/,av_automaton.c av_hash.c av_h
 AV_SERVICE_SRCS := $(addprefix appliance/av/,av_policy.c av_scanner.c av_text.c)
 
 $(eval $(call host_tool,muxscan,appliance/av/host/muxscan.c $(AV_ENGINE_SRCS)))
+$(eval $(call host_tool,bench_av,tests/bench/bench_av.c $(AV_ENGINE_SRCS)))
 $(eval $(call bare_program,av,appliance/av/av_main.c $(AV_SERVICE_SRCS) $(AV_ENGINE_SRCS) \
 	$(ACCESS_LIB_SRCS) $(WIRE_SRCS)))
 
