@@ -83,17 +83,35 @@ enum vsock_delivery vsock_deliver_no_head(struct vsock_turn *turn, struct vsock_
 	return VSOCK_FAILED;
 }
 
-static enum vsock_fault read_buffer(const struct vsock_port *to, const struct vsock_buffer *buffer,
-				    uint32_t payload, struct virtq_chain *chain)
+enum vsock_delivery vsock_deliver_read(struct vsock_turn *turn, struct vsock_port *to,
+				       uint32_t head, struct virtq_desc first,
+				       struct vsock_buffer *buffer)
 {
 	enum vsock_fault fault =
-		virtq_read_chain(&to->rx, buffer->head, buffer->desc, VIRTQ_DESC_WRITE, chain);
+		virtq_read_chain(&to->rx, head, first, VIRTQ_DESC_WRITE, &buffer->chain);
 
-	if (fault == VSOCK_FAULT_NONE && chain->length < VSOCK_HEADER_SIZE + (payload != 0)) {
+	if (fault == VSOCK_FAULT_NONE && buffer->chain.length < VSOCK_HEADER_SIZE) {
 		fault = VSOCK_FAULT_RX_SHORT;
-		chain->bad = (uint16_t)buffer->head;
+		buffer->chain.bad = (uint16_t)head;
 	}
-	return fault;
+	if (fault != VSOCK_FAULT_NONE) {
+		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, fault, buffer->chain.bad);
+		return VSOCK_FAILED;
+	}
+	buffer->head = head;
+	return VSOCK_DELIVERED;
+}
+
+enum vsock_delivery vsock_deliver_take(struct vsock_turn *turn, struct vsock_port *to,
+				       struct vsock_buffer *buffer)
+{
+	uint32_t head;
+	enum virtq_take take = vsock_port_take(&to->rx, &head);
+
+	if (take != VIRTQ_TAKEN) {
+		return vsock_deliver_no_head(turn, to, take);
+	}
+	return vsock_deliver_read(turn, to, head, virtq_read_desc(to->rx.table, head), buffer);
 }
 
 /* Sets length and end marks of the next part, and returns its payload bytes. */
@@ -115,17 +133,15 @@ static uint32_t cut_part(struct vsock_slot *slot, uint64_t room)
 enum vsock_delivery vsock_deliver_part(struct vsock_turn *turn, struct vsock_slot *slot,
 				       struct vsock_port *to, const struct vsock_buffer *buffer)
 {
-	struct virtq_chain chain;
-	struct cursor out = {chain.segment, 0};
+	struct cursor out = {buffer->chain.segment, 0};
 	struct cursor in = {slot->chain.segment + slot->segment, slot->offset};
-	enum vsock_fault fault = read_buffer(to, buffer, slot->remaining, &chain);
 	uint32_t part;
 
-	if (fault != VSOCK_FAULT_NONE) {
-		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, fault, chain.bad);
+	if (buffer->chain.length == VSOCK_HEADER_SIZE && slot->remaining != 0) {
+		vsock_port_fail(turn, to, VSOCK_QUEUE_RX, VSOCK_FAULT_RX_SHORT, buffer->head);
 		return VSOCK_FAILED;
 	}
-	part = cut_part(slot, chain.length - VSOCK_HEADER_SIZE);
+	part = cut_part(slot, buffer->chain.length - VSOCK_HEADER_SIZE);
 	store_header(&slot->header, &out);
 	copy_segments(&out, &in, part);
 	slot->segment = (uint8_t)(in.segment - slot->chain.segment);

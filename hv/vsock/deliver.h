@@ -8,9 +8,9 @@
 
 #include "hv/vsock/port.h"
 
-/* A receive buffer, taken and not looked at but for its first descriptor. */
+/* A receive buffer, taken and checked. */
 struct vsock_buffer {
-	struct virtq_desc desc;
+	struct virtq_chain chain;
 	uint32_t head;
 };
 
@@ -46,18 +46,15 @@ static inline void vsock_deliver_copy(uint8_t *to, const uint8_t *from, size_t l
 enum vsock_delivery vsock_deliver_no_head(struct vsock_turn *turn, struct vsock_port *to,
 					  enum virtq_take take);
 
-/* Takes the next receive buffer of a port that is up: VSOCK_DELIVERED when there is one. */
-static inline enum vsock_delivery vsock_deliver_take(struct vsock_turn *turn, struct vsock_port *to,
-						     struct vsock_buffer *buffer)
-{
-	enum virtq_take take = vsock_port_take(&to->rx, &buffer->head);
+/* Reads the buffer that starts with a descriptor of the RX queue. VSOCK_DELIVERED or VSOCK_FAILED.
+ */
+enum vsock_delivery vsock_deliver_read(struct vsock_turn *turn, struct vsock_port *to,
+				       uint32_t head, struct virtq_desc first,
+				       struct vsock_buffer *buffer);
 
-	if (__builtin_expect(take != VIRTQ_TAKEN, 0)) {
-		return vsock_deliver_no_head(turn, to, take);
-	}
-	buffer->desc = virtq_read_desc(to->rx.table, buffer->head);
-	return VSOCK_DELIVERED;
-}
+/* Takes the next receive buffer of a port that is up: VSOCK_DELIVERED when there is one. */
+enum vsock_delivery vsock_deliver_take(struct vsock_turn *turn, struct vsock_port *to,
+				       struct vsock_buffer *buffer);
 
 /* Gives a filled receive buffer back. */
 static inline void vsock_deliver_finish(struct vsock_turn *turn, struct vsock_port *to,

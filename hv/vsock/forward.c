@@ -15,27 +15,12 @@
 
 _Static_assert(VSOCK_HEADER_SIZE + VSOCK_PART_MAX <= VIRTQ_PLAIN_MAX, "a plain packet fits");
 
-#define FLOW_NONE UINT64_MAX
-
-/* A packet that lies in one buffer, on its way. */
+/* A packet whose payload lies in one buffer, on its way. */
 struct plain {
 	struct vsock_header header; /* copied from the buffer */
-	uint8_t *base;		    /* the buffer */
-	uint32_t room;		    /* its length without the header; <= VSOCK_PART_MAX */
+	uint8_t *payload;
+	uint32_t room; /* bytes there */
 	uint32_t head;
-};
-
-/*
- * The route of the last packet with payload, as long as nothing but such packets passed in this
- * turn: the next packet of the connection takes it unseen. The lock is held, so that meanwhile no
- * port, rule or queue can have changed.
- */
-struct flow {
-	uint64_t dst_cid; /* FLOW_NONE: there is none */
-	struct vsock_port *to;
-	struct vsock_rule *rule;
-	uint64_t ports;
-	uint32_t kind;
 };
 
 /* src_port and dst_port; type and op. */
@@ -68,13 +53,13 @@ static inline bool header_ok(const struct vsock_port *port, const struct vsock_h
 /* The destination, or NULL when the packet is refused, which is counted. The policy is asked before
  * the state, so that whoever may not talk to a partition does not learn whether it runs. */
 static struct vsock_port *route(struct vsock_port *port, const struct vsock_header *header,
-				uint64_t room, struct flow *flow)
+				uint64_t room, struct vsock_flow *flow)
 {
 	struct vsock_port *to = NULL;
 
 	port->counters.tx_packets++;
 	if (LIKELY(header_ok(port, header, room))) {
-		to = vsock_port_by_cid((uint32_t)header->dst_cid);
+		to = vsock_switch.by_cid[header->dst_cid & MUX_CID_MAX];
 	}
 	if (to == NULL) {
 		port->counters.refused_address++;
@@ -94,7 +79,7 @@ static struct vsock_port *route(struct vsock_port *port, const struct vsock_head
 	return to;
 }
 
-static inline bool flow_has(const struct flow *flow, const struct vsock_port *port,
+static inline bool flow_has(const struct vsock_flow *flow, const struct vsock_port *port,
 			    const struct plain *packet)
 {
 	return packet->header.dst_cid == flow->dst_cid &&
@@ -102,9 +87,25 @@ static inline bool flow_has(const struct flow *flow, const struct vsock_port *po
 	       packet->header.src_cid == port->cid && packet->header.len <= packet->room;
 }
 
+static void flow_set(struct vsock_flow *flow, const struct vsock_header *header)
+{
+	flow->dst_cid = header->dst_cid;
+	flow->ports = ports_of(header);
+	flow->kind = kind_of(header);
+	flow->generation = vsock_switch.generation;
+}
+
+/* At the start of a turn: others may have changed what it rests on. */
+static inline void flow_check(struct vsock_flow *flow)
+{
+	if (flow->generation != vsock_switch.generation || flow->to->waiting != 0) {
+		flow->dst_cid = VSOCK_FLOW_NONE;
+	}
+}
+
 /* Whether a plain packet may go to flow->to at once: it is of the flow, or begins a new one. Else
  * *to is its destination, or NULL when it is refused. */
-static inline bool flow_permits(struct flow *flow, struct vsock_port *port,
+static inline bool flow_permits(struct vsock_flow *flow, struct vsock_port *port,
 				const struct plain *packet, struct vsock_port **to)
 {
 	if (LIKELY(flow_has(flow, port, packet))) {
@@ -113,16 +114,14 @@ static inline bool flow_permits(struct flow *flow, struct vsock_port *port,
 		flow->rule->packets++;
 		return true;
 	}
-	flow->dst_cid = FLOW_NONE;
+	flow->dst_cid = VSOCK_FLOW_NONE;
 	*to = route(port, &packet->header, packet->room, flow);
 	if (*to == NULL || (*to)->waiting != 0) {
 		return false;
 	}
 	flow->to = *to;
 	if (packet->header.op == VSOCK_OP_RW) {
-		flow->dst_cid = packet->header.dst_cid;
-		flow->ports = ports_of(&packet->header);
-		flow->kind = kind_of(&packet->header);
+		flow_set(flow, &packet->header);
 	}
 	return true;
 }
@@ -173,24 +172,14 @@ static void forward(struct vsock_turn *turn, struct vsock_port *port, struct vso
 	}
 }
 
-/* A packet in several buffers, or a broken one. */
-static void take_chain(struct vsock_turn *turn, struct vsock_port *port, struct vsock_slot *slot,
-		       struct virtq_desc first)
+/* A packet in buffers of an unusual shape, which are in the slot already. */
+static void take_scattered(struct vsock_turn *turn, struct vsock_port *port,
+			   struct vsock_slot *slot)
 {
-	enum vsock_fault fault = virtq_read_chain(&port->tx, slot->head, first, 0, &slot->chain);
 	struct vsock_port *to;
-	struct flow flow;
 
-	if (fault == VSOCK_FAULT_NONE && slot->chain.length < VSOCK_HEADER_SIZE) {
-		fault = VSOCK_FAULT_TX_SHORT;
-		slot->chain.bad = slot->head;
-	}
-	if (fault != VSOCK_FAULT_NONE) {
-		vsock_port_fail(turn, port, VSOCK_QUEUE_TX, fault, slot->chain.bad);
-		return;
-	}
 	vsock_deliver_load_header(slot);
-	to = route(port, &slot->header, slot->chain.length - VSOCK_HEADER_SIZE, &flow);
+	to = route(port, &slot->header, slot->chain.length - VSOCK_HEADER_SIZE, &port->flow);
 	slot_fill(port, slot);
 	if (to == NULL) {
 		vsock_schedule_refuse(turn, port, slot);
@@ -199,21 +188,32 @@ static void take_chain(struct vsock_turn *turn, struct vsock_port *port, struct 
 	}
 }
 
-/*
- * Puts a plain packet into its slot, and refuses it (`to` is NULL) or forwards it. `buffer` is one
- * that was taken from `to` already, or NULL.
- */
+/* Payload of a chain that consists of a header and one buffer, joined or apart; NULL when it has
+ * another shape. The chain holds a header at least. */
+static inline uint8_t *plain_payload(const struct virtq_chain *chain)
+{
+	const struct virtq_segment *first = &chain->segment[0];
+
+	if (chain->count == 1) {
+		return first->base + VSOCK_HEADER_SIZE;
+	}
+	return chain->count == 2 && first->length == VSOCK_HEADER_SIZE ? chain->segment[1].base
+								       : NULL;
+}
+
+/* Puts a plain packet into its slot, and refuses it (`to` is NULL) or forwards it. `buffer` is one
+ * that was taken from `to` already, or NULL. */
 static __attribute__((noinline)) void keep_plain(struct vsock_turn *turn, struct vsock_port *port,
 						 const struct plain *packet, struct vsock_port *to,
 						 const struct vsock_buffer *buffer)
 {
 	struct vsock_slot *slot = &port->slots[packet->head];
 
+	port->flow.dst_cid = VSOCK_FLOW_NONE;
 	slot->header = packet->header;
-	slot->chain.segment[0] =
-		(struct virtq_segment){packet->base, packet->room + VSOCK_HEADER_SIZE};
+	slot->chain.segment[0] = (struct virtq_segment){packet->payload, packet->room};
 	slot->segment = 0;
-	slot->offset = VSOCK_HEADER_SIZE;
+	slot->offset = 0;
 	slot_fill(port, slot);
 	if (to == NULL) {
 		vsock_schedule_refuse(turn, port, slot);
@@ -222,112 +222,163 @@ static __attribute__((noinline)) void keep_plain(struct vsock_turn *turn, struct
 	}
 }
 
-/* The destination's queue gave no buffer: the packet waits, or the destination is closed. */
+/* The destination of a plain packet was closed for what its driver did: by a turn that is not its
+ * own, unless the port sent to itself. */
+static void refuse_plain(struct vsock_turn *turn, struct vsock_port *port,
+			 const struct plain *packet, const struct vsock_port *to)
+{
+	port->flow.dst_cid = VSOCK_FLOW_NONE;
+	if (port != to) {
+		keep_plain(turn, port, packet, NULL, NULL);
+	}
+}
+
+/* The destination's queue gave no buffer. */
 static void keep_without_buffer(struct vsock_turn *turn, struct vsock_port *port,
 				const struct plain *packet, struct vsock_port *to,
 				enum virtq_take take)
 {
 	if (vsock_deliver_no_head(turn, to, take) == VSOCK_FAILED) {
-		if (port == to) {
-			return; /* its own packets are gone */
-		}
-		to = NULL;
+		refuse_plain(turn, port, packet, to);
+	} else {
+		keep_plain(turn, port, packet, to, NULL);
 	}
-	keep_plain(turn, port, packet, to, NULL);
 }
 
-/* Into one buffer that holds it all, or false. */
-static inline bool deliver_plain(struct vsock_turn *turn, struct vsock_port *port,
+/* Header and payload, which fit. */
+static inline void deliver_plain(struct vsock_turn *turn, struct vsock_port *port,
 				 struct plain *packet, struct vsock_port *to, uint32_t head,
-				 struct virtq_desc desc)
+				 uint8_t *header, uint8_t *payload)
 {
-	uint32_t payload = packet->header.len;
-	uint32_t room = virtq_desc_length(desc) - VSOCK_HEADER_SIZE; /* wraps if it is too short */
-	uint8_t *base;
+	uint32_t length = packet->header.len;
 
-	if (room < payload || room > VSOCK_PART_MAX) {
-		return false;
-	}
-	base = virtq_plain_buffer(&to->rx, desc, VIRTQ_DESC_WRITE);
-	if (base == NULL) {
-		return false;
-	}
 	packet->header.src_cid = port->cid; /* the stamp: never the sender's word */
-	__builtin_memcpy(base, &packet->header, VSOCK_HEADER_SIZE);
-	vsock_deliver_copy(base + VSOCK_HEADER_SIZE, packet->base + VSOCK_HEADER_SIZE, payload);
-	vsock_deliver_finish(turn, to, head, payload);
+	__builtin_memcpy(header, &packet->header, VSOCK_HEADER_SIZE);
+	vsock_deliver_copy(payload, packet->payload, length);
+	vsock_deliver_finish(turn, to, head, length);
 	virtq_push(&port->tx, packet->head, 0);
+}
+
+/* Into a buffer that is no plain one. */
+static __attribute__((noinline)) bool deliver_chained(struct vsock_turn *turn,
+						      struct vsock_port *port, struct plain *packet,
+						      struct vsock_port *to, uint32_t head,
+						      struct virtq_desc first)
+{
+	struct vsock_buffer buffer;
+	uint8_t *payload;
+
+	if (vsock_deliver_read(turn, to, head, first, &buffer) == VSOCK_FAILED) {
+		refuse_plain(turn, port, packet, to);
+		return false;
+	}
+	payload = plain_payload(&buffer.chain);
+	if (payload == NULL || packet->header.len > VSOCK_PART_MAX ||
+	    packet->header.len > buffer.chain.length - VSOCK_HEADER_SIZE) {
+		keep_plain(turn, port, packet, to, &buffer);
+		return false;
+	}
+	deliver_plain(turn, port, packet, to, head, buffer.chain.segment[0].base, payload);
 	return true;
 }
 
-/* Reads a packet that lies in one buffer; false when it does not, or is broken. */
-static inline bool read_plain(struct vsock_port *port, struct virtq_desc desc, uint32_t head,
-			      struct plain *packet)
+/* The header's bytes are read here, once. */
+static inline void load_header(struct plain *packet, const uint8_t *base)
 {
+	__builtin_memcpy(&packet->header, base, VSOCK_HEADER_SIZE);
+	/* The compiler may not go back to the guest's memory for a field of the copy. */
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Reads a packet that lies in one buffer; false when it does not, or is broken. */
+static inline bool read_plain(struct vsock_port *port, struct virtq_desc desc, struct plain *packet)
+{
+	uint8_t *base;
+
 	packet->room = virtq_desc_length(desc) - VSOCK_HEADER_SIZE; /* wraps if it is too short */
 	if (packet->room > VSOCK_PART_MAX) {
 		return false;
 	}
-	packet->base = virtq_plain_buffer(&port->tx, desc, 0);
-	if (packet->base == NULL) {
+	base = virtq_plain_buffer(&port->tx, desc, 0);
+	if (base == NULL) {
 		return false;
 	}
-	packet->head = head;
-	__builtin_memcpy(&packet->header, packet->base, VSOCK_HEADER_SIZE);
-	/* The compiler may not go back to the guest's memory for a field of the copy. */
-	atomic_signal_fence(memory_order_seq_cst);
+	packet->payload = base + VSOCK_HEADER_SIZE;
+	load_header(packet, base);
+	return true;
+}
+
+/* Reads any other packet. False when that ended it: it was forwarded or broken. */
+static __attribute__((noinline)) bool read_chained(struct vsock_turn *turn, struct vsock_port *port,
+						   struct virtq_desc first, struct plain *packet)
+{
+	struct vsock_slot *slot = &port->slots[packet->head];
+	enum vsock_fault fault = virtq_read_chain(&port->tx, packet->head, first, 0, &slot->chain);
+
+	if (fault == VSOCK_FAULT_NONE && slot->chain.length < VSOCK_HEADER_SIZE) {
+		fault = VSOCK_FAULT_TX_SHORT;
+		slot->chain.bad = slot->head;
+	}
+	if (fault != VSOCK_FAULT_NONE) {
+		vsock_port_fail(turn, port, VSOCK_QUEUE_TX, fault, slot->chain.bad);
+		return false;
+	}
+	packet->payload = plain_payload(&slot->chain);
+	packet->room = (uint32_t)(slot->chain.length - VSOCK_HEADER_SIZE);
+	if (packet->payload == NULL) {
+		port->flow.dst_cid = VSOCK_FLOW_NONE;
+		take_scattered(turn, port, slot);
+		return false;
+	}
+	load_header(packet, slot->chain.segment[0].base);
 	return true;
 }
 
 /* True when the packet went the short way, so that the port is still up. */
-static inline bool take_packet(struct vsock_turn *turn, struct vsock_port *port, uint32_t head,
-			       struct flow *flow)
+static inline bool take_packet(struct vsock_turn *turn, struct vsock_port *port, uint32_t head)
 {
 	struct virtq_desc desc = virtq_read_desc(port->tx.table, head);
-	struct vsock_buffer buffer;
-	enum virtq_take take;
 	struct plain packet;
 	struct vsock_port *to;
-	uint32_t rx_head;
+	enum virtq_take take;
+	uint32_t room;
+	uint8_t *base;
 
+	packet.head = head;
 	turn->budget -= VSOCK_STEP_COST;
 	if (port->waits != 0 && (port->busy[head / 64U] >> head % 64U & 1U) != 0) {
 		vsock_port_fail(turn, port, VSOCK_QUEUE_TX, VSOCK_FAULT_HEAD_BUSY, head);
 		return false;
 	}
-	if (!LIKELY(read_plain(port, desc, head, &packet))) {
-		flow->dst_cid = FLOW_NONE;
-		take_chain(turn, port, &port->slots[head], desc);
+	if (!LIKELY(read_plain(port, desc, &packet)) && !read_chained(turn, port, desc, &packet)) {
 		return false;
 	}
-	if (!LIKELY(flow_permits(flow, port, &packet, &to))) {
+	if (!LIKELY(flow_permits(&port->flow, port, &packet, &to))) {
 		keep_plain(turn, port, &packet, to, NULL);
 		return false;
 	}
-	to = flow->to;
-	take = virtq_take(&to->rx, &rx_head);
+	to = port->flow.to;
+	take = virtq_take(&to->rx, &head);
 	if (!LIKELY(take == VIRTQ_TAKEN)) {
-		flow->dst_cid = FLOW_NONE;
 		keep_without_buffer(turn, port, &packet, to, take);
 		return false;
 	}
-	desc = virtq_read_desc(to->rx.table, rx_head);
-	if (LIKELY(deliver_plain(turn, port, &packet, to, rx_head, desc))) {
-		return true;
+	desc = virtq_read_desc(to->rx.table, head);
+	room = virtq_desc_length(desc) - VSOCK_HEADER_SIZE; /* wraps if it is too short */
+	base = virtq_plain_buffer(&to->rx, desc, VIRTQ_DESC_WRITE);
+	if (room < packet.header.len || room > VSOCK_PART_MAX || base == NULL) {
+		return deliver_chained(turn, port, &packet, to, head, desc);
 	}
-	flow->dst_cid = FLOW_NONE;
-	buffer = (struct vsock_buffer){desc, rx_head};
-	keep_plain(turn, port, &packet, to, &buffer);
-	return false;
+	deliver_plain(turn, port, &packet, to, head, base, base + VSOCK_HEADER_SIZE);
+	return true;
 }
 
 bool vsock_forward_packets(struct vsock_turn *turn, struct vsock_port *port)
 {
-	struct flow flow = {.dst_cid = FLOW_NONE};
-
 	if (port->state != VSOCK_STATE_UP) {
 		return true;
 	}
+	flow_check(&port->flow);
 	turn->dirty_tx |= port->bit;
 	while (!vsock_port_exhausted(turn)) {
 		uint32_t head;
@@ -341,7 +392,7 @@ bool vsock_forward_packets(struct vsock_turn *turn, struct vsock_port *port)
 					VSOCK_NO_DESCRIPTOR);
 			return true;
 		}
-		if (!take_packet(turn, port, head, &flow) && port->state != VSOCK_STATE_UP) {
+		if (!take_packet(turn, port, head) && port->state != VSOCK_STATE_UP) {
 			return true;
 		}
 	}
@@ -356,7 +407,7 @@ void vsock_forward_owed(struct vsock_turn *turn, struct vsock_port *port)
 	for (uint32_t half = 0; half < 2; half++) {
 		for (uint32_t mask = order[half]; mask != 0; mask &= mask - 1) {
 			uint32_t index = (uint32_t)__builtin_ctz(mask);
-			struct vsock_port *to = &vsock_switch.port[index];
+			struct vsock_port *to = vsock_switch.port[index];
 
 			if (!vsock_schedule_serve(turn, to, port->bit)) {
 				port->owed_next = (uint8_t)((index + 1) % MUX_PARTITIONS_MAX);
@@ -374,7 +425,7 @@ void vsock_forward_resets(struct vsock_turn *turn)
 	/* Serving may close a port, which queues more resets: a closed port is not up again before
 	 * the lock was released, so that this ends. */
 	while ((mask = turn->resets) != 0) {
-		struct vsock_port *to = &vsock_switch.port[__builtin_ctz(mask)];
+		struct vsock_port *to = vsock_switch.port[__builtin_ctz(mask)];
 
 		turn->resets &= ~to->bit;
 		if (!vsock_schedule_serve(turn, to, to->bit)) {

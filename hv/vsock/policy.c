@@ -109,6 +109,7 @@ int vsock_policy_remove(const struct mux_rule_record *record)
 	link = find_link(&source->rules[destination->index], record);
 	index = *link;
 	if (index != 0) {
+		vsock_switch.generation++;
 		*link = vsock_policy.rule[index].next;
 		vsock_policy.rule[index].next = vsock_policy.free;
 		vsock_policy.free = index;

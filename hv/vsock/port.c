@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MEMORY_ALIGNMENT 64U
+#define SLOTS_OFFSET	 align_up(sizeof(struct vsock_port), MEMORY_ALIGNMENT)
 #define FAULT_LOGS	 16U /* lines a port: its driver must not flood the console */
 
 struct vsock_switch vsock_switch;
@@ -20,7 +21,7 @@ struct vsock_switch vsock_switch;
 void vsock_switch_init(void)
 {
 	memset(&vsock_switch, 0, sizeof(vsock_switch));
-	memset(vsock_switch.port_of, VSOCK_PORT_NONE, sizeof(vsock_switch.port_of));
+	vsock_switch.generation = 1;
 	vsock_policy_init();
 }
 
@@ -31,7 +32,7 @@ void vsock_switch_set_polling(void)
 
 size_t vsock_port_memory_size(void)
 {
-	return align_up(VIRTQ_SIZE_MAX * sizeof(struct vsock_slot), MEMORY_ALIGNMENT);
+	return SLOTS_OFFSET + VIRTQ_SIZE_MAX * sizeof(struct vsock_slot);
 }
 
 static bool config_ok(const struct vsock_port_config *config)
@@ -50,7 +51,7 @@ static void clear_waits(struct vsock_port *port)
 
 int vsock_port_attach(const struct vsock_port_config *config, struct vsock_port **out)
 {
-	struct vsock_port *port = &vsock_switch.port[vsock_switch.port_count];
+	struct vsock_port *port = config->memory;
 
 	if (!config_ok(config)) {
 		return -EINVAL;
@@ -61,6 +62,7 @@ int vsock_port_attach(const struct vsock_port_config *config, struct vsock_port 
 	if (vsock_switch.port_count == MUX_PARTITIONS_MAX) {
 		return -ENOSPC;
 	}
+	memset(config->memory, 0, vsock_port_memory_size());
 	port->index = (uint8_t)vsock_switch.port_count;
 	port->bit = 1U << port->index;
 	port->cid = config->cid;
@@ -68,14 +70,15 @@ int vsock_port_attach(const struct vsock_port_config *config, struct vsock_port 
 	port->name = config->name;
 	port->mem = config->mem;
 	port->transport = config->transport;
-	port->slots = config->memory;
+	port->slots = (struct vsock_slot *)(void *)((uint8_t *)config->memory + SLOTS_OFFSET);
 	port->fault_logs = FAULT_LOGS;
-	memset(port->slots, 0, vsock_port_memory_size());
 	for (uint32_t i = 0; i < VIRTQ_SIZE_MAX; i++) {
 		port->slots[i].head = (uint8_t)i;
 	}
 	clear_waits(port);
-	vsock_switch.port_of[config->cid] = port->index;
+	port->flow.dst_cid = VSOCK_FLOW_NONE;
+	vsock_switch.by_cid[config->cid] = port;
+	vsock_switch.port[port->index] = port;
 	vsock_switch.port_count++;
 	*out = port;
 	return 0;
@@ -83,7 +86,7 @@ int vsock_port_attach(const struct vsock_port_config *config, struct vsock_port 
 
 struct vsock_port *vsock_port_find(uint32_t cid)
 {
-	return cid <= MUX_CID_MAX ? vsock_port_by_cid(cid) : NULL;
+	return cid <= MUX_CID_MAX ? vsock_switch.by_cid[cid & MUX_CID_MAX] : NULL;
 }
 
 void vsock_port_begin(struct vsock_turn *turn)
@@ -95,39 +98,22 @@ void vsock_port_begin(struct vsock_turn *turn)
 	vsock_port_budget(turn);
 }
 
-static struct vsock_port *take_bit(uint32_t *mask)
+static inline struct vsock_port *take_bit(uint32_t *mask)
 {
 	uint32_t index = (uint32_t)__builtin_ctz(*mask);
 
 	*mask &= *mask - 1;
-	return &vsock_switch.port[index];
+	return vsock_switch.port[index];
 }
 
-/* One fence serves all queues: every index is published before any event is read. */
-static void signal_drivers(const struct vsock_turn *turn)
+static inline void signal_driver(struct vsock_port *port, struct virtq *q, enum vsock_queue number)
 {
-	for (uint32_t mask = turn->dirty_rx; mask != 0;) {
-		virtq_publish(&take_bit(&mask)->rx);
-	}
-	for (uint32_t mask = turn->dirty_tx; mask != 0;) {
-		virtq_publish(&take_bit(&mask)->tx);
-	}
+	virtq_publish(q);
 	/* Pairs with the driver's full barrier between writing used_event and looking at the used
 	 * index (virtio 1.2, 2.7.14): it sees our index, or we see its event. */
 	atomic_thread_fence(memory_order_seq_cst);
-	for (uint32_t mask = turn->dirty_rx; mask != 0;) {
-		struct vsock_port *port = take_bit(&mask);
-
-		if (virtq_wants_interrupt(&port->rx)) {
-			virtio_pci_queue_interrupt(port->transport, VSOCK_QUEUE_RX);
-		}
-	}
-	for (uint32_t mask = turn->dirty_tx; mask != 0;) {
-		struct vsock_port *port = take_bit(&mask);
-
-		if (virtq_wants_interrupt(&port->tx)) {
-			virtio_pci_queue_interrupt(port->transport, VSOCK_QUEUE_TX);
-		}
+	if (virtq_wants_interrupt(q)) {
+		virtio_pci_queue_interrupt(port->transport, (uint16_t)number);
 	}
 }
 
@@ -160,8 +146,15 @@ static void log_fault(void)
 
 void vsock_port_end(struct vsock_turn *turn)
 {
-	if ((turn->dirty_rx | turn->dirty_tx) != 0) {
-		signal_drivers(turn);
+	for (uint32_t mask = turn->dirty_rx; mask != 0;) {
+		struct vsock_port *port = take_bit(&mask);
+
+		signal_driver(port, &port->rx, VSOCK_QUEUE_RX);
+	}
+	for (uint32_t mask = turn->dirty_tx; mask != 0;) {
+		struct vsock_port *port = take_bit(&mask);
+
+		signal_driver(port, &port->tx, VSOCK_QUEUE_TX);
 	}
 	spin_unlock(&vsock_switch.lock);
 	while (__builtin_expect(
@@ -188,6 +181,7 @@ static void drop_own_packets(struct vsock_port *port)
 
 void vsock_port_close(struct vsock_turn *turn, struct vsock_port *port, enum vsock_state state)
 {
+	vsock_switch.generation++;
 	drop_own_packets(port);
 	port->state = state;
 	virtq_disable(&port->rx);

@@ -17,7 +17,6 @@
 #include <stdatomic.h>
 
 #define VSOCK_SLOT_NONE	    0xffU
-#define VSOCK_PORT_NONE	    0xffU
 #define VSOCK_NO_DESCRIPTOR 0xffffU /* a fault that concerns no descriptor */
 
 _Static_assert(VIRTQ_SIZE_MAX <= VSOCK_SLOT_NONE, "a slot's index fits in a byte");
@@ -48,6 +47,21 @@ struct vsock_wait {
 	uint8_t last;
 	int32_t deficit; /* bytes that the sender may still send in this round; < 0: a debt */
 };
+
+/*
+ * The route of the sender's last packet with payload. The next packet of that connection takes it
+ * unseen, as long as no port was closed, no rule removed and nothing waits for the destination.
+ */
+struct vsock_flow {
+	uint64_t dst_cid;    /* VSOCK_FLOW_NONE: there is none */
+	uint64_t ports;	     /* src_port and dst_port */
+	uint32_t kind;	     /* type and op */
+	uint32_t generation; /* vsock_switch.generation when it was made */
+	struct vsock_port *to;
+	struct vsock_rule *rule;
+};
+
+#define VSOCK_FLOW_NONE UINT64_MAX
 
 enum vsock_state {
 	VSOCK_STATE_DOWN = 0, /* no driver */
@@ -80,6 +94,7 @@ struct vsock_port {
 	struct virtq tx;
 	struct vsock_slot *slots;	     /* VIRTQ_SIZE_MAX */
 	uint64_t busy[VIRTQ_SIZE_MAX / 64U]; /* heads that the switch holds */
+	struct vsock_flow flow;
 	struct vsock_counters counters;
 	uint32_t quantum; /* bytes that a round gives it, by its weight */
 	uint8_t index;
@@ -102,24 +117,16 @@ struct vsock_port {
 
 struct vsock_switch {
 	struct spinlock lock;
-	bool polling;		   /* constant after boot */
-	uint8_t poll_next;	   /* polling CPU only */
+	uint32_t generation;	   /* changes whenever a struct vsock_flow may have become wrong */
 	uint32_t port_count;	   /* constant after boot */
-	_Atomic uint32_t unlogged; /* ports whose fault no CPU has logged; written under the lock */
-	uint8_t port_of[MUX_CID_MAX +
-			1U]; /* index by CID, or VSOCK_PORT_NONE; constant after boot */
-	struct vsock_port port[MUX_PARTITIONS_MAX];
+	bool polling;		   /* constant after boot */
+	_Atomic uint32_t unlogged; /* ports whose fault is to be logged; written under the lock */
+	/* Constant after boot. The ports lie in the memory that came with each. */
+	struct vsock_port *port[MUX_PARTITIONS_MAX];
+	struct vsock_port *by_cid[MUX_CID_MAX + 1U]; /* NULL: none */
 };
 
 extern struct vsock_switch vsock_switch;
-
-/* The port of a CID within MUX_CID_MAX, or NULL. No lock: ports are only added at boot. */
-static inline struct vsock_port *vsock_port_by_cid(uint32_t cid)
-{
-	uint8_t index = vsock_switch.port_of[cid & MUX_CID_MAX];
-
-	return index == VSOCK_PORT_NONE ? NULL : &vsock_switch.port[index];
-}
 
 /* One holding of the switch lock. */
 struct vsock_turn {

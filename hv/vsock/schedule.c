@@ -81,14 +81,14 @@ static struct vsock_port *pick(struct vsock_port *to)
 	uint32_t index = to->round;
 
 	for (;;) {
-		struct vsock_port *from = &vsock_switch.port[index];
+		struct vsock_port *from = vsock_switch.port[index];
 
 		if ((to->waiting & from->bit) != 0 && from->wait[to->index].deficit > 0) {
 			to->round = (uint8_t)index;
 			return from;
 		}
 		index = next_waiting(to, index);
-		from = &vsock_switch.port[index];
+		from = vsock_switch.port[index];
 		from->wait[to->index].deficit += (int32_t)from->quantum;
 	}
 }

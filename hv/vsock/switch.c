@@ -15,13 +15,24 @@ bool vsock_switch_has_work(const struct vsock_port *port)
 	       !vsock_switch.polling;
 }
 
+/* What the turn still owes: own packets that wait for destinations with buffers, and resets. */
+static uint32_t run_owed(struct vsock_turn *turn, struct vsock_port *port)
+{
+	port->owed |= turn->resets & port->bit;
+	turn->resets &= ~port->bit;
+	vsock_port_budget(turn);
+	vsock_forward_owed(turn, port);
+	vsock_forward_resets(turn);
+	return port->owed != 0 ? VSOCK_WORK_OWED : 0;
+}
+
 /* Each stage has a budget of its own, so that a flood in one direction leaves the other its share.
  * Returns the work that is left. */
-static uint32_t run_stages(struct vsock_turn *turn, struct vsock_port *port, uint32_t work)
+static inline uint32_t run_stages(struct vsock_turn *turn, struct vsock_port *port, uint32_t work)
 {
 	uint32_t left = 0;
 
-	if (port->waiting != 0 && (work & VSOCK_WORK_RX) != 0 &&
+	if ((work & VSOCK_WORK_RX) != 0 && port->waiting != 0 &&
 	    !vsock_schedule_serve(turn, port, ~0U)) {
 		left |= VSOCK_WORK_RX;
 	}
@@ -31,13 +42,8 @@ static uint32_t run_stages(struct vsock_turn *turn, struct vsock_port *port, uin
 			left |= VSOCK_WORK_TX;
 		}
 	}
-	port->owed |= turn->resets & port->bit;
-	turn->resets &= ~port->bit;
 	if ((port->owed | turn->resets) != 0) {
-		vsock_port_budget(turn);
-		vsock_forward_owed(turn, port);
-		vsock_forward_resets(turn);
-		left |= port->owed != 0 ? VSOCK_WORK_OWED : 0;
+		left |= run_owed(turn, port);
 	}
 	return left;
 }
@@ -63,7 +69,7 @@ bool vsock_switch_poll(void)
 	bool moved = false;
 
 	for (uint32_t i = 0; i < vsock_switch.port_count; i++) {
-		struct vsock_port *port = &vsock_switch.port[i];
+		struct vsock_port *port = vsock_switch.port[i];
 		struct vsock_turn turn;
 
 		vsock_port_begin(&turn);

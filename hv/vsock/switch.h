@@ -38,7 +38,8 @@ struct vsock_port_config {
 	uint32_t weight;	     /* share among the senders to one destination, 1 .. 16 */
 	const struct guest_mem *mem; /* the partition's RAM; kept, must not change */
 	struct virtio_pci *transport;
-	void *memory; /* vsock_port_memory_size() bytes, 64-byte aligned; kept */
+	void *memory; /* vsock_port_memory_size() bytes, 64-byte aligned; kept: the port and its
+			 slots */
 };
 
 /* At boot, once, before anything else here. */

@@ -5,36 +5,42 @@
  */
 #include "hv/vsock/virtq.h"
 
-static enum vsock_fault address_fault(struct virtq_desc d)
+static __attribute__((noinline)) enum vsock_fault address_fault(struct virtq_desc d)
 {
 	return d.address + virtq_desc_length(d) < d.address ? VSOCK_FAULT_ADDRESS_WRAP
 							    : VSOCK_FAULT_ADDRESS;
 }
 
-static enum vsock_fault add_segment(const struct virtq *q, struct virtq_desc d, uint16_t direction,
-				    struct virtq_chain *chain)
+static inline enum vsock_fault add_segment(const struct virtq *q, struct virtq_desc d,
+					   uint16_t direction, struct virtq_chain *chain)
 {
 	struct virtq_segment *segment = &chain->segment[chain->count];
+	uint32_t length = virtq_desc_length(d);
+	uint64_t offset = d.address - q->plain.gpa;
 
 	if ((virtq_desc_flags(d) & VIRTQ_DESC_WRITE) != direction) {
 		return direction != 0 ? VSOCK_FAULT_NOT_WRITABLE : VSOCK_FAULT_NOT_READABLE;
 	}
-	if (virtq_desc_length(d) == 0) {
+	if (length == 0) {
 		return VSOCK_FAULT_LENGTH_ZERO;
 	}
-	segment->base = guest_mem_ptr(q->mem, gpa(d.address), virtq_desc_length(d));
-	if (segment->base == NULL) {
-		return address_fault(d);
+	if (length <= VIRTQ_PLAIN_MAX && offset < q->plain.size) {
+		segment->base = q->plain.base + index_clamp(offset, q->plain.size);
+	} else {
+		segment->base = guest_mem_ptr(q->mem, gpa(d.address), length);
+		if (segment->base == NULL) {
+			return address_fault(d);
+		}
 	}
-	segment->length = virtq_desc_length(d);
-	chain->length += virtq_desc_length(d);
+	segment->length = length;
+	chain->length += length;
 	chain->count++;
 	return chain->length > UINT32_MAX ? VSOCK_FAULT_LENGTH_TOTAL : VSOCK_FAULT_NONE;
 }
 
 /* Virtio 1.2, 2.7.5.3.1: the descriptor's own write flag is ignored. */
-static enum vsock_fault open_indirect(const struct virtq *q, struct virtq_desc d,
-				      const uint8_t **table, uint32_t *count)
+static inline enum vsock_fault open_indirect(const struct virtq *q, struct virtq_desc d,
+					     const uint8_t **table, uint32_t *count)
 {
 	if (!q->indirect) {
 		return VSOCK_FAULT_INDIRECT_FEATURE;
@@ -149,25 +155,6 @@ enum vsock_fault virtq_enable(struct virtq *q, const struct virtio_queue_config 
 void virtq_disable(struct virtq *q)
 {
 	*q = (struct virtq){.size = 0};
-}
-
-bool virtq_wants_interrupt(struct virtq *q)
-{
-	uint32_t fresh = q->used_next - q->used_signaled;
-	uint16_t event;
-
-	q->used_signaled = q->used_next;
-	if (fresh == 0) {
-		return false;
-	}
-	if (!q->event_index) {
-		uint16_t flags = atomic_load_explicit(&q->avail->flags, memory_order_relaxed);
-
-		return (flags & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
-	}
-	event = atomic_load_explicit(q->used_event, memory_order_relaxed);
-	/* virtio 1.2, 2.7.7.2: the event is one of the fresh entries. */
-	return (uint16_t)(q->used_next - event - 1) < fresh;
 }
 
 void virtq_disarm(struct virtq *q)

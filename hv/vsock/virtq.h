@@ -136,10 +136,6 @@ void virtq_disable(struct virtq *q);
 enum vsock_fault virtq_read_chain(const struct virtq *q, uint32_t head, struct virtq_desc first,
 				  uint16_t direction, struct virtq_chain *chain);
 
-/* Whether the driver wants an interrupt for what was published by virtq_publish, and a full fence
- * since. Call once after each such pair: it also notes that the decision was made. */
-bool virtq_wants_interrupt(struct virtq *q);
-
 /* Asks for no kick. */
 void virtq_disarm(struct virtq *q);
 
@@ -232,6 +228,27 @@ static inline void virtq_publish(struct virtq *q)
 	/* Pairs with the driver's read barrier after it read the index (virtio 1.2, 2.7.14): it
 	 * sees the entries and the bytes in its buffers. */
 	atomic_store_explicit(&q->used->index, (uint16_t)q->used_next, memory_order_release);
+}
+
+/* Whether the driver wants an interrupt for what virtq_publish has shown it since the last call; a
+ * full fence must lie between the two. */
+static inline bool virtq_wants_interrupt(struct virtq *q)
+{
+	uint32_t fresh = q->used_next - q->used_signaled;
+	uint16_t event;
+
+	q->used_signaled = q->used_next;
+	if (fresh == 0) {
+		return false;
+	}
+	if (!q->event_index) {
+		uint16_t flags = atomic_load_explicit(&q->avail->flags, memory_order_relaxed);
+
+		return (flags & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
+	}
+	event = atomic_load_explicit(q->used_event, memory_order_relaxed);
+	/* virtio 1.2, 2.7.7.2: the event is one of the fresh entries. */
+	return (uint16_t)(q->used_next - event - 1) < fresh;
 }
 
 #endif
