@@ -23,14 +23,14 @@ static void on_agent_up(struct mux_agent *agent, void *context)
 	mux_rules_report(rules, RULE_ETC, MUX_EVENTS(MUX_EVENT_OPEN), "/etc/**");
 	result = mux_agent_set_rules(agent, rules);
 	mux_rules_free(rules);
-	printf("example: guest %s (CID %u) joined%s\n", guest->name, (unsigned)guest->cid,
+	printf("guest %s (CID %u) joined%s\n", guest->name, (unsigned)guest->cid,
 	       result < 0 ? ", but rules were refused" : "");
 }
 
 static void on_agent_down(struct mux_agent *agent, enum mux_error reason, void *context)
 {
 	(void)context;
-	printf("example: guest %s left (%d)\n", mux_agent_info(agent)->name, (int)reason);
+	printf("guest %s left (%d)\n", mux_agent_info(agent)->name, (int)reason);
 }
 
 static void on_event(struct mux_event *event, void *context)
@@ -38,8 +38,7 @@ static void on_event(struct mux_event *event, void *context)
 	const struct mux_event_info *info = mux_event_info(event);
 
 	(void)context;
-	printf("example: %s: %s opens %s\n", mux_agent_info(info->agent)->name, info->process,
-	       info->path);
+	printf("%s: %s opens %s\n", mux_agent_info(info->agent)->name, info->process, info->path);
 	if (info->wants_verdict) {
 		mux_verdict(event, MUX_VERDICT_DENY, RULE_BLOCKED, "blocked by name", 0);
 	}
@@ -58,7 +57,7 @@ int main(void)
 	int error = mux_service_create(&options, &service);
 
 	if (error) {
-		printf("example: cannot start: %s\n", strerror(-error));
+		printf("cannot start: %s\n", strerror(-error));
 		return 1;
 	}
 	mux_on_event(service, MUX_EVENT_OPEN, on_event, NULL);

@@ -19,9 +19,10 @@
 #include "appliance/manager/registry.h"
 #include "appliance/manager/report.h"
 
-#define STEP_MS	    200
-#define RETURN_MS   30000U /* an agent that is lost for so long is not expected back */
-#define COUNTERS_MS 5000U  /* longest wait for the services' last counters */
+#define STEP_MS	  200
+#define RETURN_MS 30000U /* an agent that is lost for so long is not expected back */
+/* Longest wait for the services' last counters, and for the guests' exit codes. */
+#define LAST_WORDS_MS 5000U
 
 struct arguments {
 	uint32_t heartbeat_ms;
@@ -55,7 +56,7 @@ static bool parse_arguments(int count, char **values, struct arguments *argument
 		} else if (!parse_number(values[i], "--heartbeat-ms=", &arguments->heartbeat_ms) &&
 			   !parse_number(values[i],
 					 "--expect-agents=", &arguments->expected_agents)) {
-			fprintf(stderr, "manager: bad argument: %s\n", values[i]);
+			fprintf(stderr, "bad argument: %s\n", values[i]);
 			return false;
 		}
 	}
@@ -65,7 +66,7 @@ static bool parse_arguments(int count, char **values, struct arguments *argument
 static void print_line(void *context, const char *line)
 {
 	(void)context;
-	printf("manager: %s\n", line);
+	puts(line);
 	fflush(stdout);
 }
 
@@ -105,46 +106,60 @@ static bool has_last_counters(const struct registry *registry, uint64_t since_ms
 	return true;
 }
 
-static size_t count_failed(const struct registry *registry)
+/* Agents that said goodbye, and whose partitions are in this state. */
+static size_t count_partitions(const struct registry *registry, enum partitions_end end)
 {
-	size_t failed = report_failed_agents(registry);
 	const struct registry_peer *peer;
+	size_t count = 0;
 
 	for (size_t i = 0; (peer = registry_peer_at(registry, i)) != NULL; i++) {
-		failed += peer->role == MUX_ROLE_AGENT && peer->state != REGISTRY_LOST &&
-			  partitions_has_failed(peer->cid);
+		count += peer->role == MUX_ROLE_AGENT && peer->state == REGISTRY_LEFT &&
+			 partitions_end_of(peer->cid) == end;
 	}
-	return failed;
+	return count;
+}
+
+/* Is all there that the table is made of? Agents have left; services tell their last counters,
+ * guests end with their exit codes, but nobody waits for these for ever. */
+static bool has_all(const struct registry *registry, uint64_t interval_ms, uint64_t finished_ms)
+{
+	if (mux_time_ms() - finished_ms >= LAST_WORDS_MS) {
+		return true;
+	}
+	/* A heartbeat that comes at once may have been on its way before the end. */
+	return has_last_counters(registry, finished_ms + interval_ms / 2) &&
+	       count_partitions(registry, PARTITIONS_RUNNING) == 0;
+}
+
+/* Serves until the run is over, or for ever. Returns what registry_step returns. */
+static int serve(struct registry *registry, const struct arguments *arguments)
+{
+	uint64_t interval_ms =
+		arguments->heartbeat_ms ? arguments->heartbeat_ms : REGISTRY_HEARTBEAT_MS;
+	uint64_t finished_ms = 0;
+	int error;
+
+	do {
+		error = registry_step(registry, arguments->finish ? STEP_MS : -1);
+		if (!arguments->finish || !is_finished(registry, arguments->expected_agents)) {
+			finished_ms = 0;
+		} else if (!finished_ms) {
+			finished_ms = mux_time_ms();
+		}
+	} while (!error && !(finished_ms && has_all(registry, interval_ms, finished_ms)));
+	return error;
 }
 
 static int run(struct registry *registry, const struct arguments *arguments)
 {
-	uint64_t interval =
-		arguments->heartbeat_ms ? arguments->heartbeat_ms : REGISTRY_HEARTBEAT_MS;
-	uint64_t finished_ms = 0;
+	int error = serve(registry, arguments);
 	size_t failed;
-	int error;
 
-	for (;;) {
-		error = registry_step(registry, arguments->finish ? STEP_MS : -1);
-		if (error) {
-			fprintf(stderr, "manager: event loop: %s\n", strerror(-error));
-			return 1;
-		}
-		if (!arguments->finish || !is_finished(registry, arguments->expected_agents)) {
-			finished_ms = 0;
-			continue;
-		}
-		if (!finished_ms) {
-			finished_ms = mux_time_ms();
-		}
-		/* A heartbeat that comes at once may have been on its way before the end. */
-		if (has_last_counters(registry, finished_ms + interval / 2) ||
-		    mux_time_ms() - finished_ms >= COUNTERS_MS) {
-			break;
-		}
+	if (error) {
+		fprintf(stderr, "event loop: %s\n", strerror(-error));
+		return 1;
 	}
-	failed = count_failed(registry);
+	failed = report_failed_agents(registry) + count_partitions(registry, PARTITIONS_FAILED);
 	report_print(registry, failed);
 	partitions_print();
 	return failed ? 1 : 0;
@@ -163,10 +178,10 @@ int main(int argc, char **argv)
 	options.heartbeat_ms = arguments.heartbeat_ms;
 	result = registry_create(&transport_vsock, &options, &registry);
 	if (result) {
-		fprintf(stderr, "manager: cannot listen: %s\n", strerror(-result));
+		fprintf(stderr, "cannot listen: %s\n", strerror(-result));
 		return 1;
 	}
-	printf("manager: ready\n");
+	printf("ready for agents and services\n");
 	fflush(stdout);
 	result = run(registry, &arguments);
 	registry_destroy(registry);

@@ -6,11 +6,17 @@
 #ifndef APPLIANCE_MANAGER_PARTITIONS_H
 #define APPLIANCE_MANAGER_PARTITIONS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* Did the partition with this CID end by a fault or with an exit code other than 0? */
-bool partitions_has_failed(uint32_t cid);
+enum partitions_end {
+	PARTITIONS_UNKNOWN, /* no hypervisor, or no such CID */
+	PARTITIONS_RUNNING,
+	PARTITIONS_SUCCEEDED, /* exit code 0 */
+	PARTITIONS_FAILED,    /* a fault, or another exit code */
+};
+
+/* How the partition with this CID ended. */
+enum partitions_end partitions_end_of(uint32_t cid);
 
 /* Prints the table of partitions. */
 void partitions_print(void);

@@ -213,6 +213,8 @@ static int teardown(void **state)
 	(void)state;
 	leave(&strict);
 	leave(&lax);
+	assert_non_null(strstr(lines, "agent strict (CID 3) left: orderly end"));
+	assert_non_null(strstr(lines, "agent lax (CID 4) left: orderly end"));
 	assert_int_equal(strict.os.open_files, 0);
 	mux_service_destroy(service);
 	service = NULL;

@@ -268,8 +268,8 @@ static void test_whole_way(void **state)
 	status = finish(&manager_program, 0);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	expect_output(&manager_program, "manager: service example 1.0 (CID 16, port 7001) joined");
-	expect_output(&manager_program, "manager: agent web e2e (CID 3) joined");
+	expect_output(&manager_program, "service example 1.0 (CID 16, port 7001) joined");
+	expect_output(&manager_program, "agent web e2e (CID 3) joined");
 	expect_output(&manager_program, "result: files_seen=2 events=0 verdicts=0 denied=1 ");
 	expect_output(&manager_program, "failed=0");
 	assert_true(WIFSIGNALED(finish(&example_program, SIGKILL)));
