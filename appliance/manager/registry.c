@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The registry's life, its sessions and its event loop. */
+#include "appliance/manager/registry.h"
+
 #include "appliance/manager/registry_internal.h"
 
 #include <errno.h>

@@ -195,7 +195,8 @@ void mux_rules_size(struct mux_rules *rules, uint64_t size_min, uint64_t size_ma
  * Sends the set, which replaces the agent's earlier one at once; the caller keeps `rules`. The
  * answer comes by on_configured. Returns the generation (> 0); -ENOTCONN; -ENOMEM; -EINVAL: a
  * builder call was wrong (deadline, sizes, events, a string above 1024 bytes); -E2BIG: more than
- * MUX_RULES_PER_SESSION rules, or more than about 60 KiB of globs; -EAGAIN: too much waits to be sent to it.
+ * MUX_RULES_PER_SESSION rules, or more than about 60 KiB of globs; -EAGAIN: too much waits to be
+ * sent to it.
  */
 int64_t mux_agent_set_rules(struct mux_agent *agent, const struct mux_rules *rules);
 
