@@ -113,7 +113,8 @@ static void prepare(struct links *links, struct pollfd *polls)
 {
 	const uint8_t *data;
 
-	for (unsigned i = 0; i < AGENT_LINKS; i++) {
+	/* The manager's link last: what ends on the others is told there. */
+	for (unsigned i = AGENT_LINKS; i-- > 0;) {
 		connect_link(links, i);
 		if (links->fd[i] >= 0 && !links->is_connecting[i]) {
 			send_link(links, i);
