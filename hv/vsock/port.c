@@ -108,6 +108,9 @@ static inline struct vsock_port *take_bit(uint32_t *mask)
 
 static inline void signal_driver(struct vsock_port *port, struct virtq *q, enum vsock_queue number)
 {
+	if (!virtq_has_fresh(q)) {
+		return; /* writing the same index again would cost the driver a cache line */
+	}
 	virtq_publish(q);
 	/* Pairs with the driver's full barrier between writing used_event and looking at the used
 	 * index (virtio 1.2, 2.7.14): it sees our index, or we see its event. */

@@ -71,10 +71,12 @@ bool vsock_switch_poll(void)
 	for (uint32_t i = 0; i < vsock_switch.port_count; i++) {
 		struct vsock_port *port = vsock_switch.port[i];
 		struct vsock_turn turn;
+		uint32_t before;
 
 		vsock_port_begin(&turn);
+		before = port->tx.avail_next;
 		run_stages(&turn, port, VSOCK_WORK_RX | VSOCK_WORK_TX);
-		moved |= (turn.dirty_rx | turn.dirty_tx) != 0;
+		moved |= turn.dirty_rx != 0 || port->tx.avail_next != before;
 		vsock_port_end(&turn);
 	}
 	return moved;

@@ -230,17 +230,20 @@ static inline void virtq_publish(struct virtq *q)
 	atomic_store_explicit(&q->used->index, (uint16_t)q->used_next, memory_order_release);
 }
 
-/* Whether the driver wants an interrupt for what virtq_publish has shown it since the last call; a
- * full fence must lie between the two. */
+/* Whether entries were pushed since the last decision about an interrupt. */
+static inline bool virtq_has_fresh(const struct virtq *q)
+{
+	return q->used_next != q->used_signaled;
+}
+
+/* Whether the driver wants an interrupt for the fresh entries, of which there are some, and that
+ * virtq_publish has shown it; a full fence must lie between the two. */
 static inline bool virtq_wants_interrupt(struct virtq *q)
 {
 	uint32_t fresh = q->used_next - q->used_signaled;
 	uint16_t event;
 
 	q->used_signaled = q->used_next;
-	if (fresh == 0) {
-		return false;
-	}
 	if (!q->event_index) {
 		uint16_t flags = atomic_load_explicit(&q->avail->flags, memory_order_relaxed);
 
