@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define SCRIPT_MAGIC	"#!mux" /* a file that starts so is executed as a script */
-#define SCRIPT_ARGS_MAX 6U
+#define SCRIPT_ARGS_MAX 24U
 #define SCRIPT_LINE_MAX 512U
 #define SCRIPT_DEPTH	4U /* of repeat */
 

@@ -193,11 +193,24 @@ static int carry_out(struct agent *agent, const struct service *service, struct 
 	}
 }
 
+/* The event that the change would have been had a program made it. */
+static enum mux_event_kind event_of(uint16_t verb)
+{
+	switch (verb) {
+	case MUX_VERB_WRITE: return MUX_EVENT_WRITE;
+	case MUX_VERB_CREATE: return MUX_EVENT_CREATE;
+	case MUX_VERB_DELETE: return MUX_EVENT_DELETE;
+	case MUX_VERB_PROCESS_STOP: return MUX_EVENT_PROCESS_STOP;
+	default: return MUX_EVENT_RENAME;
+	}
+}
+
 static void audit_change(struct agent *agent, struct service *service, const struct job *job,
 			 struct agent_time now)
 {
 	const struct pending_op *op = pending_find(&agent->pending, job->access->handle);
-	struct agent_event event = {.path = op != NULL ? op->path : job->path};
+	struct agent_event event = {.kind = event_of(job->access->verb),
+				    .path = op != NULL ? op->path : job->path};
 
 	service_audit(agent, service, MUX_AUDIT_ACCESS, &event, 0, 0, MUX_VERDICT_ALLOW,
 		      wire_verb_name(job->access->verb), now);

@@ -26,7 +26,7 @@
 /* Waiting times of links, microseconds. */
 #define AGENT_BACKOFF_MIN_US 20000ULL
 #define AGENT_BACKOFF_MAX_US 2000000ULL
-#define AGENT_WELCOME_US     5000000ULL /* from the start of connecting to WELCOME */
-#define AGENT_CLOSE_US	     1000000ULL /* for the last output of a link that is being closed */
+#define AGENT_WELCOME_US     10000000ULL /* from the start of connecting to WELCOME */
+#define AGENT_CLOSE_US	     5000000ULL	 /* of a link being closed: last output sent, BYE taken */
 
 #endif

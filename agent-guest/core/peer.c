@@ -157,11 +157,13 @@ void peer_bye(struct agent *agent, struct peer *peer, struct agent_time now)
 	struct wire_counter counters[COUNTERS_MAX];
 	size_t count = agent_list_counters(agent, counters, COUNTERS_MAX);
 
-	if (peer->session.state == SESSION_OPEN) {
+	bool is_open = peer->session.state == SESSION_OPEN;
+
+	if (is_open) {
 		peer_flush_audit(peer);
 		(void)wire_encode_bye(session_writer(&peer->session), MUX_ERR_SHUTDOWN,
 				      (now.us - agent->start_us) / 1000, counters, count);
 	}
 	peer->heartbeat_next_us = UINT64_MAX;
-	session_stop(&peer->session, now.us);
+	session_stop(&peer->session, is_open, now.us);
 }

@@ -119,7 +119,7 @@ static void forget(struct agent *agent, struct service *service, struct agent_ti
 static void leave(struct agent *agent, struct service *service, struct agent_time now)
 {
 	forget(agent, service, now);
-	session_stop(&service->peer.session, now.us);
+	session_stop(&service->peer.session, false, now.us);
 	log_service(agent, service, "left");
 }
 
@@ -141,7 +141,7 @@ void service_down(struct agent *agent, const struct wire_service_down *down, str
 			leave(agent, service, now);
 		} else {
 			/* Its rules stay: it may come back. */
-			session_stop(&service->peer.session, now.us);
+			session_stop(&service->peer.session, false, now.us);
 			log_service(agent, service, "is down");
 		}
 	}

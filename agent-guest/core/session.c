@@ -16,6 +16,7 @@ void session_init(struct session *session)
 {
 	session->state = SESSION_OFF;
 	session->is_wanted = false;
+	session->lingers = false;
 	session->cid = 0;
 	session->port = 0;
 	session->timer_us = UINT64_MAX;
@@ -27,6 +28,7 @@ void session_init(struct session *session)
 static void begin_closing(struct session *session, uint64_t now_us)
 {
 	session->state = SESSION_CLOSING;
+	session->lingers = false;
 	session->timer_us = now_us + AGENT_CLOSE_US;
 }
 
@@ -50,11 +52,12 @@ void session_start(struct session *session, uint32_t cid, uint32_t port, uint64_
 	}
 }
 
-void session_stop(struct session *session, uint64_t now_us)
+void session_stop(struct session *session, bool lingers, uint64_t now_us)
 {
 	session->is_wanted = false;
 	if (has_socket(session)) {
 		begin_closing(session, now_us);
+		session->lingers = lingers;
 	} else {
 		session->state = SESSION_OFF;
 		session->timer_us = UINT64_MAX;
@@ -131,7 +134,8 @@ void session_sent(struct session *session, size_t size)
 bool session_is_finished(const struct session *session, uint64_t now_us)
 {
 	return session->state == SESSION_CLOSING &&
-	       (session->output_start == session->output.size || now_us >= session->timer_us);
+	       ((session->output_start == session->output.size && !session->lingers) ||
+		now_us >= session->timer_us);
 }
 
 void session_welcomed(struct session *session)

@@ -30,6 +30,7 @@ enum session_state {
 struct session {
 	enum session_state state;
 	bool is_wanted; /* reconnect when it ends */
+	bool lingers;	/* CLOSING: until the peer closes */
 	uint32_t cid;
 	uint32_t port;
 	uint64_t timer_us; /* of the state, UINT64_MAX: none */
@@ -48,8 +49,10 @@ void session_init(struct session *session);
 /* Connects to this address from now on, at once; a live connection is closed first. */
 void session_start(struct session *session, uint32_t cid, uint32_t port, uint64_t now_us);
 
-/* Stops reconnecting; a live connection goes to CLOSING and sends what is queued first. */
-void session_stop(struct session *session, uint64_t now_us);
+/* Stops reconnecting; a live connection goes to CLOSING and sends what is queued first. lingers: it
+ * then waits for the peer to close (at most AGENT_CLOSE_US in all), so that the peer takes the last
+ * message before it sees the end. */
+void session_stop(struct session *session, bool lingers, uint64_t now_us);
 
 /* ---- from the driver ---- */
 

@@ -87,6 +87,7 @@ static bool connect_link(struct net *net, unsigned link)
 	}
 	peer->link = (int)link;
 	peer->connections++;
+	peer->has_bye = false;
 	reset_streams(peer);
 	agent_link_connected(net->agent, link, net->now);
 	return true;
@@ -118,6 +119,9 @@ static void take_messages(struct net_peer *peer)
 			assert_int_equal(wire_encode_welcome(&peer->output, message.header.request,
 							     &welcome),
 					 0);
+		}
+		if (message.header.type == MUX_MSG_BYE) {
+			peer->has_bye = true;
 		}
 		if (peer->on_message != NULL) {
 			peer->on_message(peer, &message);
@@ -172,6 +176,11 @@ static bool turn(struct net *net, unsigned link)
 	if (peer != NULL) {
 		moved = deliver(net, link, peer) || moved;
 		moved = answer(net, link, peer) || moved;
+		if (peer->has_bye) {
+			peer->has_bye = false;
+			net_break(net, peer);
+			return true;
+		}
 	}
 	if (agent_link_is_finished(net->agent, link, net->now)) {
 		if (peer != NULL) {

@@ -22,6 +22,7 @@ struct net_peer {
 	size_t read_max; /* bytes taken per turn, 0: no limit */
 	int link;	 /* -1: not connected */
 	unsigned connections;
+	bool has_bye; /* the agent said BYE: it is closed */
 	net_message_function on_message;
 	void *context;
 	uint64_t request;

@@ -158,7 +158,7 @@ static int tear_down(void **state)
 	agent_bye(&world->agent, world->net.now);
 	world->service[0]->is_reading = true;
 	world->service[1]->is_reading = true;
-	net_sleep(&world->net, 2000000);
+	net_sleep(&world->net, 3 * AGENT_CLOSE_US);
 	assert_true(agent_is_off(&world->agent));
 	assert_int_equal(world->os.open_files, 0); /* every file object was given back */
 	assert_int_equal(world->agent.pending.used, 0);
@@ -769,6 +769,19 @@ static void test_bye_brings_counters(void **state)
 	assert_int_equal(notify(MUX_EVENT_OPEN, 2, "/b"), AGENT_ALLOW);
 }
 
+static void test_bye_to_a_peer_that_hangs(void **state)
+{
+	(void)state;
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_DENY);
+	world->service[0]->is_reading = false;
+	agent_bye(&world->agent, world->net.now);
+	net_pump(&world->net);
+	assert_false(agent_is_off(&world->agent));
+	net_sleep(&world->net, AGENT_CLOSE_US);
+	assert_true(agent_is_off(&world->agent));
+	assert_int_equal(world->log[0].byes, 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -805,6 +818,7 @@ int main(void)
 		TEST(test_forbidden_verb),
 		TEST(test_handle_lives_until_the_verdict),
 		TEST(test_bye_brings_counters),
+		TEST(test_bye_to_a_peer_that_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	agent_bye(&world->guest.agent, world->net.now);
-	net_sleep(&world->net, 2000000);
+	net_sleep(&world->net, 3 * AGENT_CLOSE_US);
 	assert_true(agent_is_off(&world->guest.agent));
 	guest_destroy(&world->guest);
 	net_destroy(&world->net);

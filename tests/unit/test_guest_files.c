@@ -350,8 +350,9 @@ static void test_script_errors(void **state)
 		{"check a == x\n", 1},
 		{"wait services 1 long\n", 1},
 		{"walk /a eat\n", 1},
-		{"log a b c d e f g\n", 1},
-		{"log a b c d e f g h i j k\n", 1},
+		{"log\n", 1},
+		{"log 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5\n", 1},
+		{"log 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8\n", 1},
 	};
 	const char *message;
 
