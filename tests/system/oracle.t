@@ -468,7 +468,7 @@ my @inexact = (
 	 'Tracked:0:*:' . unpack('H*', 'head') . '{100-101}' . unpack('H*', 'tail'),
 	 'head......' x 15 . 'head' . 'tail'],
 	['alternatives in front of the anchor are tried without going back (ac_findmatch_special)',
-	 'Backward:0:*:65(7a|797a)41424344', 'some text eyzABCD and more'],
+	 'Backward:0:*:6566(7a|797a)41424344', 'some text efyzABCD and more'],
 );
 
 sub show_inexact
@@ -477,13 +477,15 @@ sub show_inexact
 		my ($reason, $line, $data) = @$case;
 		my ($name) = $line =~ /^(\w+):/;
 		make_path("$work/inexact.$name/files");
-		spew("$work/inexact.$name/x.ndb", "$line\n");
+		spew("$work/inexact.$name/x.ndb", "$line\nLoaded:0:*:" . unpack('H*', 'sentinel') . "\n");
 		spew("$work/inexact.$name/files/file", $data);
+		spew("$work/inexact.$name/files/sentinel", 'a sentinel of the database');
 		my @arguments = ("$work/inexact.$name/x.ndb", "$work/inexact.$name/files");
 		my ($ours) = run_muxscan(@arguments);
 		my ($clam) = run_clamscan(@arguments);
-		is_deeply($ours, {"file $name" => 1}, "exact where ClamAV is not: $reason");
-		diag("clamscan now finds this as well: $reason") if %$clam;
+		is_deeply($ours, {"file $name" => 1, 'sentinel Loaded' => 1}, "exact where ClamAV is not: $reason");
+		ok($clam->{'sentinel Loaded'}, "clamscan takes the signature: $reason");
+		diag("clamscan now finds this as well: $reason") if $clam->{"file $name"};
 	}
 }
 
