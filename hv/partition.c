@@ -63,7 +63,9 @@ static void partition_begin(struct partition *partition)
 	partition->running_vcpus = partition->vcpu_count;
 	atomic_store_explicit(&partition->state, MUX_STATE_RUNNING, memory_order_release);
 	for (uint32_t i = 0; i < partition->vcpu_count; i++) {
-		/* Pairs with the exchange in vcpu_is_runnable. */
+		/* None of its vCPUs runs, so nobody sends: what is there is of its last life. */
+		atomic_store_explicit(&partition->vcpu[i]->sipi, 0, memory_order_relaxed);
+		/* Pairs with the exchange in vcpu_take_orders. */
 		atomic_store_explicit(&partition->vcpu[i]->start, true, memory_order_release);
 	}
 }
@@ -182,7 +184,6 @@ void partition_park(struct vcpu *vcpu)
 	}
 	sched_release(vcpu);
 	vcpu->state = VCPU_OFF;
-	atomic_store_explicit(&vcpu->sipi, 0, memory_order_relaxed);
 	spin_lock(&partition->control);
 	partition->running_vcpus--;
 	is_last = partition->running_vcpus == 0;

@@ -89,7 +89,9 @@ static void vcpu_take_orders(struct vcpu *vcpu)
 	if (atomic_load_explicit(&vcpu->partition->state, memory_order_acquire) ==
 	    MUX_STATE_STOPPING) {
 		partition_park(vcpu);
-	} else if (atomic_load_explicit(&vcpu->sipi, memory_order_relaxed) != 0) {
+	} else if (vcpu->state != VCPU_OFF &&
+		   atomic_load_explicit(&vcpu->sipi, memory_order_relaxed) != 0) {
+		/* Not for one that is off: a SIPI that came late must not run it again. */
 		vcpu_take_sipi(vcpu);
 	}
 }
