@@ -179,6 +179,9 @@ void machine_partition_stopped(void)
 {
 	uint32_t worst = 0;
 
+	/* The caller's state is visible before it looks at the others', so that of two partitions
+	 * that stop at the same time on two CPUs at least one sees both. */
+	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t i = 0; i < partition_count(); i++) {
 		struct partition *p = partition_get(i);
 		uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
