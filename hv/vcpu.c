@@ -74,9 +74,7 @@ static bool vcpu_has_switch_work(const struct vcpu *vcpu)
 
 uint64_t vcpu_wake_time(const struct vcpu *vcpu)
 {
-	uint64_t deadline = vcpu->state == VCPU_HALTED ? vlapic_deadline(&vcpu->lapic) : 0;
-
-	return deadline == 0 ? UINT64_MAX : deadline;
+	return vcpu->state == VCPU_HALTED ? vlapic_wake_time(&vcpu->lapic) : UINT64_MAX;
 }
 
 /* Start, stop and INIT: what others want of it. All of them ring `wake`. */

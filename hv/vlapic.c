@@ -196,6 +196,14 @@ uint64_t vlapic_deadline(const struct vlapic *apic)
 	return (*reg(apic, REG_LVT_TIMER) & LVT_MASKED) != 0 ? 0 : apic->timer_due;
 }
 
+uint64_t vlapic_wake_time(const struct vlapic *apic)
+{
+	uint64_t deadline = vlapic_deadline(apic);
+	uint32_t class = *reg(apic, REG_LVT_TIMER) & 0xf0U;
+
+	return deadline == 0 || class <= (processor_priority(apic) & 0xf0U) ? UINT64_MAX : deadline;
+}
+
 void vlapic_timer_expire(struct vlapic *apic, uint64_t now)
 {
 	if (apic->timer_due == 0 || now < apic->timer_due) {

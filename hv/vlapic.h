@@ -126,6 +126,10 @@ uint8_t vlapic_svi(const struct vlapic *apic);
 /* TSC at which vlapic_timer_expire must be called (may be past), 0: never. Owner. */
 uint64_t vlapic_deadline(const struct vlapic *apic);
 
+/* TSC at which the timer wakes a halted CPU; UINT64_MAX: it does not run, or the task priority
+ * holds its interrupt back. Owner. */
+uint64_t vlapic_wake_time(const struct vlapic *apic);
+
 /* Fires the timer when it is due at `now`: its vector -> IRR. Harmless when it is not. Owner. */
 void vlapic_timer_expire(struct vlapic *apic, uint64_t now);
 

@@ -579,6 +579,23 @@ static void test_concurrent_posts(void **state)
 	}
 }
 
+/* A halted CPU whose timer fires without end and may not be taken would keep others from running.
+ */
+static void test_wake_time_obeys_priority(void **state)
+{
+	(void)state;
+	assert_int_equal(vlapic_wake_time(&apic), UINT64_MAX);
+	wr(LVT_TIMER, 0x20050); /* periodic */
+	wr(INITIAL, 1);
+	assert_int_equal(vlapic_wake_time(&apic), now + (TICK << 1));
+	wr(TPR, 0x50);
+	assert_int_equal(vlapic_wake_time(&apic), UINT64_MAX);
+	wr(TPR, 0x4f);
+	assert_int_equal(vlapic_wake_time(&apic), now + (TICK << 1));
+	wr(LVT_TIMER, 0x30050); /* masked */
+	assert_int_equal(vlapic_wake_time(&apic), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,6 +616,7 @@ int main(void)
 		cmocka_unit_test_setup(test_reset_forgets, setup),
 		cmocka_unit_test_setup(test_page_is_shared_with_cpu, setup),
 		cmocka_unit_test_setup(test_concurrent_posts, setup),
+		cmocka_unit_test_setup(test_wake_time_obeys_priority, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
