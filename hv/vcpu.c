@@ -69,7 +69,7 @@ static bool vcpu_has_switch_work(const struct vcpu *vcpu)
 {
 	const struct vsock_port *port = vcpu->partition->port;
 
-	return vcpu->index == 0 && port != NULL && vsock_switch_has_work(port);
+	return port != NULL && vsock_switch_has_work(port);
 }
 
 uint64_t vcpu_wake_time(const struct vcpu *vcpu)
@@ -130,7 +130,8 @@ static void vcpu_switch_turns(struct vcpu *vcpu, uint64_t slice_end)
 		return;
 	}
 	start = rdtsc();
-	while (vsock_switch_turn(port) && rdtsc() < slice_end) {
+	while (vsock_switch_turn(port) && rdtsc() < slice_end &&
+	       !atomic_load_explicit(&vcpu->cpu->kicked, memory_order_relaxed)) {
 	}
 	vcpu->counters.switch_ticks += rdtsc() - start;
 }
