@@ -40,9 +40,13 @@ static enum vcpu_next exit_handle_hlt(struct vcpu *vcpu)
 		vcpu->state = VCPU_WAIT_SIPI; /* only INIT and SIPI bring it back */
 		return VCPU_YIELD;
 	}
+	/* An interrupt may be pending already: after STI the HLT comes first. One that is posted
+	 * from here on rings. */
+	vlapic_sync(&vcpu->lapic);
+	if (vlapic_next(&vcpu->lapic) >= 0) {
+		return VCPU_ADVANCE;
+	}
 	vcpu->state = VCPU_HALTED;
-	/* An interrupt may be pending already: after STI the HLT comes first. */
-	atomic_store_explicit(&vcpu->wake, true, memory_order_relaxed);
 	return VCPU_YIELD;
 }
 

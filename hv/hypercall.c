@@ -34,7 +34,7 @@ static int64_t hypercall_exit(struct vcpu *vcpu, const uint64_t args[3])
 static int64_t hypercall_yield(struct vcpu *vcpu, const uint64_t args[3])
 {
 	(void)args;
-	vcpu->budget = 0;
+	vcpu->has_yielded = true;
 	return 0;
 }
 

@@ -29,12 +29,27 @@ int sched_add(struct cpu *cpu, struct vcpu *vcpu)
 	return 0;
 }
 
+void sched_charge(struct vcpu *vcpu, uint64_t ticks)
+{
+	vcpu->budget -= (int64_t)ticks;
+	if (vcpu->budget <= 0) {
+		vcpu->cpu->sched->has_spent = true;
+		atomic_store_explicit(&vcpu->is_spent, true, memory_order_relaxed);
+	}
+}
+
+/* A new round. What a vCPU took beyond its budget, it pays back. */
 static void sched_refill(struct sched_cpu *sched)
 {
+	sched->has_spent = false;
 	for (uint32_t i = 0; i < sched->count; i++) {
 		struct vcpu *vcpu = sched->vcpu[i];
+		int64_t full = (int64_t)(sched->slice * vcpu->partition->record->weight);
 
-		vcpu->budget = (int64_t)(sched->slice * vcpu->partition->record->weight);
+		vcpu->budget = vcpu->budget < 0 ? vcpu->budget + full : full;
+		/* Sequentially consistent: before the look at `wake` that follows. */
+		atomic_store(&vcpu->is_spent, false);
+		sched_charge(vcpu, 0);
 	}
 }
 
@@ -66,16 +81,19 @@ static struct vcpu *sched_scan(struct sched_cpu *sched, uint64_t now, bool *any_
 	return in_turn;
 }
 
+/* NULL: nobody can run. Then all have budget, as only such vCPUs ring an idle CPU. Each round pays
+ * a slice of what was overdrawn, which the work that ring 0 does at one time bounds. */
 static struct vcpu *sched_pick(struct sched_cpu *sched, uint64_t now)
 {
-	bool any_runnable = false;
-	struct vcpu *vcpu = sched_scan(sched, now, &any_runnable);
+	for (;;) {
+		bool any_runnable = false;
+		struct vcpu *vcpu = sched_scan(sched, now, &any_runnable);
 
-	if (vcpu == NULL && any_runnable) {
+		if (vcpu != NULL || !(any_runnable || sched->has_spent)) {
+			return vcpu;
+		}
 		sched_refill(sched);
-		vcpu = sched_scan(sched, now, &any_runnable);
 	}
-	return vcpu;
 }
 
 /* When the first sleeping vCPU but `running` wants to be woken by its timer. */
@@ -150,7 +168,11 @@ static void sched_run_one(struct sched_cpu *sched, struct vcpu *vcpu, uint64_t s
 		vcpu->exit_tsc = start;
 		vcpu_run(vcpu, slice_end, sched_next_wake(sched, vcpu));
 	}
-	vcpu->budget -= (int64_t)(rdtsc() - start);
+	sched_charge(vcpu, rdtsc() - start);
+	if (vcpu->has_yielded) {
+		vcpu->has_yielded = false;
+		sched_charge(vcpu, vcpu->budget > 0 ? (uint64_t)vcpu->budget : 0);
+	}
 	if (vcpu->budget <= 0 || vcpu->state != VCPU_RUNNABLE) {
 		sched->next = sched->vcpu[sched->next] == vcpu ? sched->next + 1 : sched->next;
 		sched->next = sched->next == sched->count ? 0 : sched->next;

@@ -5,8 +5,8 @@
  * Every vCPU has a budget of TSC ticks per round, in proportion to its partition's weight. A vCPU
  * that something woke runs at once while it has budget left, so that a message hands the CPU to its
  * receiver; otherwise the vCPUs take turns. When no runnable vCPU has budget left, a new round
- * gives everyone a full budget. So a vCPU that is woken without end costs others nothing beyond its
- * share (invariant I7).
+ * gives everyone a full budget, less what was overdrawn. So a vCPU that is woken without end costs
+ * others nothing beyond its share (invariant I7).
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
@@ -22,6 +22,7 @@ struct sched_cpu {
 	struct vcpu *loaded;	      /* whose state is in the CPU, or NULL */
 	const struct partition *last; /* whose code ran last on this CPU */
 	uint64_t slice;		      /* TSC ticks of budget per round at weight 1 */
+	bool has_spent;		      /* some vCPU has no budget left */
 };
 
 /* BSP, boot; takes memory. */
@@ -29,6 +30,9 @@ void sched_init(struct cpu *cpu, uint64_t slice_ticks);
 
 /* BSP, boot. -ENOSPC: SCHED_VCPUS_MAX vCPUs are on that CPU already. */
 int sched_add(struct cpu *cpu, struct vcpu *vcpu);
+
+/* Takes `ticks` of the vCPU's budget. Owner CPU. */
+void sched_charge(struct vcpu *vcpu, uint64_t ticks);
 
 /* This CPU's loop; never returns. */
 __attribute__((noreturn)) void sched_run(void);

@@ -19,11 +19,18 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* What a ring takes of a vCPU's budget, in TSC ticks: about what it costs its CPU. */
+#define VCPU_RING_COST 1000U
+
 void vcpu_notify(struct vcpu *vcpu)
 {
 	struct cpu *cpu = vcpu->cpu;
 
-	atomic_store_explicit(&vcpu->wake, true, memory_order_release);
+	/* Sequentially consistent with sched_refill: it sees the ring, or we see the budget. */
+	atomic_store(&vcpu->wake, true);
+	if (atomic_load(&vcpu->is_spent)) {
+		return;
+	}
 	if (cpu != this_cpu()) {
 		apic_kick(cpu);
 	} else if (cpu->sched->loaded != vcpu || vcpu->state != VCPU_RUNNABLE) {
@@ -110,6 +117,7 @@ bool vcpu_is_runnable(struct vcpu *vcpu, uint64_t now)
 	if (is_rung) {
 		/* Pairs with the release in vcpu_notify. */
 		atomic_exchange_explicit(&vcpu->wake, false, memory_order_acquire);
+		sched_charge(vcpu, VCPU_RING_COST);
 		vcpu_take_orders(vcpu);
 	}
 	if (vcpu->state == VCPU_HALTED &&

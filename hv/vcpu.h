@@ -49,6 +49,8 @@ struct vcpu {
 	void *xsave;   /* const: FPU and vector state while not loaded, 4 KiB */
 	uint64_t xcr0;
 	_Atomic bool wake;     /* any: something for it to look at while halted */
+	_Atomic bool is_spent; /* any, written by its CPU: no budget left in this round */
+	bool has_yielded;      /* gave the rest of its budget away */
 	_Atomic bool start;    /* any: its partition starts */
 	_Atomic uint32_t sipi; /* any: 0 none, else VCPU_SIPI_* */
 	int64_t budget;	       /* TSC ticks left in this round */
@@ -90,7 +92,8 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu);
 /* An interrupt for the vCPU. Any CPU, any lock but the console lock held. */
 void vcpu_post_interrupt(struct vcpu *vcpu, uint8_t vector);
 
-/* Makes the vCPU's CPU look at it again. Any CPU. */
+/* Makes the vCPU's CPU look at it again: at once while the vCPU has budget, else when the round
+ * ends, so that ringing it without end costs that CPU no more than its share. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);
 
 /* Stops the vCPU's partition for what it did, with a readable report (reason, exit, RIP, bytes). */

@@ -224,6 +224,49 @@ static void an_interrupted_turn_goes_on(void **state)
 	assert_int_equal(fakes[1].ran, SLICE);
 }
 
+/* Ring 0 may work for one beyond its slice: it waits until the others had as much. */
+static void what_was_overdrawn_is_paid_back(void **state)
+{
+	(void)state;
+	add(2);
+	while (fake_now < 400 * SLICE) {
+		uint64_t before = fakes[0].ran;
+
+		step();
+		if (fakes[0].ran != before) {
+			sched_charge(&fakes[0].vcpu, 9 * SLICE); /* a long line on a slow console */
+			fake_now += 9 * SLICE;
+			fakes[0].ran += 9 * SLICE;
+		}
+	}
+	assert_in_range(fakes[1].ran * 100 / fake_now, 45, 55);
+}
+
+static void a_spent_vcpu_gets_budget_before_the_cpu_idles(void **state)
+{
+	(void)state;
+	add(1);
+	fakes[0].vcpu.state = VCPU_HALTED;
+	fakes[0].is_awake = false;
+	sched_charge(&fakes[0].vcpu, 5 * SLICE);
+	assert_true(fakes[0].vcpu.is_spent); /* nobody rings its CPU */
+	assert_null(sched_pick(&sched, fake_now));
+	assert_false(fakes[0].vcpu.is_spent);
+	assert_true(fakes[0].vcpu.budget > 0);
+}
+
+static void yielding_gives_the_round_away(void **state)
+{
+	(void)state;
+	add(2);
+	fakes[0].runs_for = 10;
+	fakes[0].vcpu.has_yielded = true;
+	step();
+	assert_int_equal(fakes[0].ran, 10);
+	assert_true(fakes[0].vcpu.is_spent);
+	assert_int_equal(fakes[0].vcpu.budget, 0);
+}
+
 static void a_cpu_takes_a_limited_number(void **state)
 {
 	static struct fake many[SCHED_VCPUS_MAX + 1];
@@ -243,6 +286,9 @@ int main(void)
 		cmocka_unit_test_setup(waking_without_end_takes_no_more_than_the_share, setup),
 		cmocka_unit_test_setup(an_idle_cpu_picks_nobody, setup),
 		cmocka_unit_test_setup(an_interrupted_turn_goes_on, setup),
+		cmocka_unit_test_setup(what_was_overdrawn_is_paid_back, setup),
+		cmocka_unit_test_setup(a_spent_vcpu_gets_budget_before_the_cpu_idles, setup),
+		cmocka_unit_test_setup(yielding_gives_the_round_away, setup),
 		cmocka_unit_test_setup(a_cpu_takes_a_limited_number, setup),
 	};
 
