@@ -8,8 +8,6 @@
 #include "hv/log.h"
 #include "hv/partition.h"
 
-#define MACHINE_CHECK 18U
-
 static enum vcpu_next count(struct vcpu *vcpu, enum mux_exit_kind kind, enum vcpu_next next)
 {
 	vcpu->counters.exits_by_kind[kind]++;
@@ -103,9 +101,6 @@ static enum vcpu_next exit_handle_cr8_read(struct vcpu *vcpu, const struct virt_
 
 static enum vcpu_next exit_handle_exception(struct vcpu *vcpu, const struct virt_exit *exit)
 {
-	if (exit->exception.vector == MACHINE_CHECK) {
-		panic("machine check while partition %s ran", vcpu->partition->name);
-	}
 	if (!virt->inject_exception(vcpu, exit->exception.vector, exit->exception.has_error,
 				    exit->exception.error)) {
 		vcpu_fault(vcpu, exit, "exception %u while another event was being delivered",
@@ -150,6 +145,8 @@ enum vcpu_next exit_handle(struct vcpu *vcpu, const struct virt_exit *exit)
 	case VIRT_EXIT_PROTECTION: return count(vcpu, MUX_EXIT_KIND_OTHER, VCPU_INJECT_GP);
 	case VIRT_EXIT_CACHE: return count(vcpu, MUX_EXIT_KIND_OTHER, VCPU_ADVANCE);
 	case VIRT_EXIT_TRIPLE_FAULT: return exit_stop(vcpu, exit, "triple fault");
+	case VIRT_EXIT_MACHINE_CHECK:
+		panic("machine check while partition %s ran", vcpu->partition->name);
 	case VIRT_EXIT_ENTRY_FAILED: return exit_stop(vcpu, exit, "the CPU refused its state");
 	case VIRT_EXIT_UNKNOWN: break;
 	}

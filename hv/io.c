@@ -152,7 +152,8 @@ enum vcpu_next exit_handle_memory(struct vcpu *vcpu, const struct virt_exit *exi
 	uint8_t bytes[15];
 	uint32_t fetched;
 
-	if (exit->memory.is_fetch || address < VPCI_MEMORY_FIRST || address > VPCI_MEMORY_LAST) {
+	if (exit->memory.is_fetch || !exit->memory.is_operand || address < VPCI_MEMORY_FIRST ||
+	    address > VPCI_MEMORY_LAST) {
 		vcpu_fault(vcpu, exit, "%s at GPA 0x%lx, which it does not have", access, address);
 		return VCPU_STOP;
 	}
@@ -168,6 +169,6 @@ enum vcpu_next exit_handle_memory(struct vcpu *vcpu, const struct virt_exit *exi
 		vcpu_fault(vcpu, exit, "%s at GPA 0x%lx, where it has no device", access, address);
 		return VCPU_STOP;
 	}
-	virt->register_write(vcpu, VIRT_RIP, virt->register_read(vcpu, VIRT_RIP) + mov.length);
+	virt->vcpu_advance(vcpu, mov.length);
 	return VCPU_RESUME;
 }

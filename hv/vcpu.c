@@ -180,8 +180,8 @@ static bool vcpu_goes_on(struct vcpu *vcpu, enum vcpu_next next)
 	switch (next) {
 	case VCPU_RESUME: return true;
 	case VCPU_RETRY: return false;
-	case VCPU_ADVANCE: virt->vcpu_advance(vcpu); return true;
-	case VCPU_YIELD: virt->vcpu_advance(vcpu); return false;
+	case VCPU_ADVANCE: virt->vcpu_advance(vcpu, 0); return true;
+	case VCPU_YIELD: virt->vcpu_advance(vcpu, 0); return false;
 	case VCPU_INJECT_GP: break;
 	case VCPU_INJECT_UD: break;
 	case VCPU_STOP: return false;

@@ -36,6 +36,7 @@ enum virt_exit_reason {
 	VIRT_EXIT_PROTECTION, /* an instruction that is not permitted: #GP */
 	VIRT_EXIT_CACHE,      /* WBINVD, INVD: nothing to do */
 	VIRT_EXIT_TRIPLE_FAULT,
+	VIRT_EXIT_MACHINE_CHECK, /* the machine's, not the guest's */
 	VIRT_EXIT_ENTRY_FAILED, /* the CPU refused the guest state: ring 0's or the guest's fault */
 	VIRT_EXIT_UNKNOWN,
 };
@@ -53,9 +54,10 @@ struct virt_exit {
 		} io;
 		struct {
 			gpa_t address;
-			bool is_read;
 			bool is_write;
 			bool is_fetch;
+			bool is_operand; /* of the instruction at RIP; else of a page walk or of
+					  * the delivery of an event */
 		} memory;
 		struct {
 			uint8_t number; /* 0, 4 or 8 */
@@ -117,8 +119,8 @@ struct virt_backend {
 	/* Runs the loaded vCPU until an exit, at the latest at TSC value `deadline`. */
 	void (*vcpu_enter)(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit);
 	/* Of the loaded vCPU: moves RIP past the instruction that exited (the only place that
-	 * does). */
-	void (*vcpu_advance)(struct vcpu *vcpu);
+	 * does). `length`: of the instruction, 0 when the CPU said it with the exit. */
+	void (*vcpu_advance)(struct vcpu *vcpu, uint32_t length);
 	/* Exception for the next entry; false when an event is already to be delivered. */
 	bool (*inject_exception)(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
 	/* Hands pending virtual interrupts of vcpu->lapic to the CPU before an entry, by

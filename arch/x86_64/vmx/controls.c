@@ -28,8 +28,7 @@
 
 /*
  * Capability MSR: low half, bits that must be 1; high half, bits that may be 1 (SDM 3D A.3). Takes
- * all of `required`, and of `optional` what the CPU has. False when a required bit is missing, or
- * when the CPU forces a bit that is not known to be harmless.
+ * all of `required`, and of `optional` what the CPU has. False when a required bit is missing.
  */
 static bool controls_take(uint32_t msr, uint32_t required, uint32_t optional, uint32_t *out)
 {
@@ -56,8 +55,7 @@ static const char *controls_take_processor(struct vmx_controls *c)
 		return "VT-x forces exits on CR3 accesses: this CPU is too old";
 	}
 	if (!controls_take(MSR_VMX_PROCBASED_CTLS2, CPU2_EPT | CPU2_UNRESTRICTED,
-			   CPU2_RDTSCP | CPU2_VPID | CPU2_WBINVD | CPU2_INVPCID | CPU2_XSAVES |
-				   apicv,
+			   CPU2_RDTSCP | CPU2_VPID | CPU2_WBINVD | CPU2_INVPCID | apicv,
 			   &c->secondary)) {
 		return "no EPT or no unrestricted guest: use a CPU of the Westmere generation or "
 		       "later";

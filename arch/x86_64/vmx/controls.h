@@ -41,7 +41,6 @@
 #define CPU2_UNRESTRICTED	(1U << 7)
 #define CPU2_VIRTUAL_INTERRUPTS (1U << 9)
 #define CPU2_INVPCID		(1U << 12)
-#define CPU2_XSAVES		(1U << 20)
 
 /* VM-exit, table 25-13. */
 #define EXIT_SAVE_DEBUG (1U << 2)

@@ -5,7 +5,13 @@
  */
 #include "arch/x86_64/vmx/vmx.h"
 
-#define REASON_ENTRY_FAILED (1U << 31)
+#define REASON_ENTRY_FAILED  (1U << 31)
+#define VECTOR_MACHINE_CHECK 18U
+
+/* Exit qualification of an EPT violation (SDM 3C table 28-7). */
+#define EPT_WRITE   (1ULL << 1)
+#define EPT_FETCH   (1ULL << 2)
+#define EPT_OPERAND (3ULL << 7) /* linear address valid, and the access is to its translation */
 
 enum vmx_reason {
 	REASON_EXCEPTION = 0,
@@ -26,6 +32,7 @@ enum vmx_reason {
 	REASON_WRMSR = 32,
 	REASON_MWAIT = 36,
 	REASON_MONITOR = 39,
+	REASON_MACHINE_CHECK = 41, /* during the entry */
 	REASON_EPT_VIOLATION = 48,
 	REASON_INVEPT = 50,
 	REASON_TIMER = 52,
@@ -106,6 +113,10 @@ static void exit_decode_exception(struct virt_exit *exit)
 		exit->reason = VIRT_EXIT_NMI;
 		return;
 	}
+	if ((uint8_t)info == VECTOR_MACHINE_CHECK) {
+		exit->reason = VIRT_EXIT_MACHINE_CHECK;
+		return;
+	}
 	exit->reason = VIRT_EXIT_EXCEPTION;
 	exit->exception.vector = (uint8_t)info;
 	exit->exception.has_error = (info & (1U << 11)) != 0;
@@ -113,8 +124,8 @@ static void exit_decode_exception(struct virt_exit *exit)
 		exit->exception.has_error ? (uint32_t)vmcs_read(VMCS_EXIT_ERROR_CODE) : 0;
 }
 
-/* SDM 3C table 28-3: control-register accesses. CR8 is ring 0's only without APIC virtualisation.
- */
+/* SDM 3C table 28-3: MOV to and from control registers. CR8 is ring 0's only without APIC
+ * virtualisation. CLTS and LMSW change no bit that ring 0 keeps, so they do not exit (26.1.3). */
 static void exit_decode_cr(struct vcpu *vcpu, struct virt_exit *exit)
 {
 	uint64_t q = exit->detail;
@@ -126,12 +137,6 @@ static void exit_decode_cr(struct vcpu *vcpu, struct virt_exit *exit)
 	exit->cr.number = number;
 	if (type == 0) {
 		exit->cr.value = reg == REG_RSP ? vmcs_read(VMCS_GUEST_RSP) : vcpu->regs[reg];
-	} else if (type == 2) { /* CLTS */
-		exit->cr.value = vmx_register_read(vcpu, VIRT_CR0) & ~(1ULL << 3);
-	} else if (type == 3) { /* LMSW: bits 3..0; PE can't be cleared */
-		uint64_t cr0 = vmx_register_read(vcpu, VIRT_CR0);
-
-		exit->cr.value = (cr0 & ~0xeULL) | ((q >> 16) & 0xf);
 	} else if (number == 8 && reg != REG_RSP) {
 		exit->reason = VIRT_EXIT_CR8_READ;
 		exit->cr.number = reg;
@@ -157,9 +162,10 @@ static void exit_decode_memory(struct virt_exit *exit)
 {
 	exit->reason = VIRT_EXIT_MEMORY;
 	exit->memory.address = gpa(vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS));
-	exit->memory.is_read = (exit->detail & 1) != 0;
-	exit->memory.is_write = (exit->detail & 2) != 0;
-	exit->memory.is_fetch = (exit->detail & 4) != 0;
+	exit->memory.is_write = (exit->detail & EPT_WRITE) != 0;
+	exit->memory.is_fetch = (exit->detail & EPT_FETCH) != 0;
+	exit->memory.is_operand = (exit->detail & EPT_OPERAND) == EPT_OPERAND &&
+				  (vmcs_read(VMCS_VECTORING) & EVENT_VALID) == 0;
 }
 
 void vmx_exit_decode(struct vcpu *vcpu, struct virt_exit *exit)
@@ -168,6 +174,10 @@ void vmx_exit_decode(struct vcpu *vcpu, struct virt_exit *exit)
 
 	exit->raw = reason;
 	exit->detail = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	if ((reason & 0xffffU) == REASON_MACHINE_CHECK) {
+		exit->reason = VIRT_EXIT_MACHINE_CHECK;
+		return;
+	}
 	if ((reason & REASON_ENTRY_FAILED) != 0) {
 		exit->reason = VIRT_EXIT_ENTRY_FAILED;
 		return;

@@ -104,11 +104,13 @@ void vmx_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 		cr0_follow_paging(vmx_register_read(vcpu, VIRT_CR0), value);
 		vmcs_write(VMCS_CR0_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR0, cr0_real(value));
+		vmx_flush_translations(vcpu); /* as the MOV itself would (SDM 3A 4.10.4.1) */
 		break;
 	case VIRT_CR3: vmcs_write(VMCS_GUEST_CR3, value); break;
 	case VIRT_CR4:
 		vmcs_write(VMCS_CR4_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR4, value | vmx_controls.cr4_fixed0 | CR4_FORCED);
+		vmx_flush_translations(vcpu);
 		break;
 	case VIRT_EFER: vmcs_write(VMCS_GUEST_EFER, value); break;
 	case VIRT_CS_BASE: vmcs_write(VMCS_GUEST_CS_BASE, value); break;

@@ -86,7 +86,6 @@ hpa_t vmx_msr_bitmap(void)
 static void state_set_controls(struct vcpu *vcpu, bool is_64bit)
 {
 	struct vmx_vcpu *vmx = vcpu->backend;
-	uint32_t number = vcpu->partition->index * MUX_VCPUS_MAX + vcpu->index + 1;
 
 	vmx->primary = vmx_controls.primary;
 	vmcs_write(VMCS_PIN_CONTROLS, vmx_controls.pin);
@@ -108,7 +107,7 @@ static void state_set_controls(struct vcpu *vcpu, bool is_64bit)
 	vmcs_write(VMCS_MSR_BITMAP, vmx_msr_bitmap().value);
 	vmcs_write(VMCS_EPT_POINTER, vcpu->partition->nested_root);
 	if (vmx_controls.has_vpid) {
-		vmcs_write(VMCS_VPID, number);
+		vmcs_write(VMCS_VPID, vmx_vpid(vcpu));
 	}
 	if (vmx_controls.has_apicv) {
 		vmcs_write(VMCS_VIRTUAL_APIC, virt_to_phys(vcpu->lapic.page).value);

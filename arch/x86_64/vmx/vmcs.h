@@ -104,6 +104,8 @@ enum vmcs_field {
 	VMCS_HOST_RIP = 0x6c16,
 };
 
+#define EVENT_VALID (1U << 31) /* of interruption and vectoring information, SDM 3C 25.8.3 */
+
 /* Segment registers in the order of the fields above. */
 enum vmcs_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 

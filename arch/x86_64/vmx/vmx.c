@@ -102,6 +102,16 @@ static void vmx_invvpid(enum inv_type type, uint64_t vpid)
 	}
 }
 
+uint32_t vmx_vpid(const struct vcpu *vcpu)
+{
+	return vcpu->partition->index * MUX_VCPUS_MAX + vcpu->index + 1;
+}
+
+void vmx_flush_translations(const struct vcpu *vcpu)
+{
+	vmx_invvpid(INV_ONE, vmx_vpid(vcpu));
+}
+
 /* VMXON region and VMCS both begin with the revision identifier (SDM 3C 25.2, 25.11.5). */
 static hpa_t vmx_region_alloc(void)
 {
@@ -177,7 +187,7 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, const struct virt_start *start)
 	}
 	vmx_make_current(vmcs);
 	vmx_state_reset(vcpu, start);
-	vmx_invvpid(INV_ONE, vcpu->partition->index * MUX_VCPUS_MAX + vcpu->index + 1);
+	vmx_flush_translations(vcpu);
 }
 
 static bool vmx_has_rdtscp(void)

@@ -32,6 +32,11 @@ void vmx_state_reset(struct vcpu *vcpu, const struct virt_start *start);
 hpa_t vmx_msr_bitmap(void);
 void vmx_msr_bitmap_build(void);
 
+/* vmx.c */
+uint32_t vmx_vpid(const struct vcpu *vcpu);
+/* Drops what the CPU has cached of the vCPU's address translations. */
+void vmx_flush_translations(const struct vcpu *vcpu);
+
 /* registers.c */
 uint64_t vmx_register_read(struct vcpu *vcpu, enum virt_register reg);
 void vmx_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t value);
@@ -41,7 +46,7 @@ void vmx_cr_reset(uint64_t cr0, uint64_t cr4);
 
 /* run.c */
 void vmx_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit);
-void vmx_vcpu_advance(struct vcpu *vcpu);
+void vmx_vcpu_advance(struct vcpu *vcpu, uint32_t length);
 bool vmx_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
 void vmx_deliver_interrupts(struct vcpu *vcpu);
 
