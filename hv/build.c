@@ -26,9 +26,6 @@
 #define VSOCK_IO_BASE	  0x2000U
 #define VSOCK_MEMORY_BASE 0xe0000000U
 
-extern struct partition partitions[MUX_PARTITIONS_MAX];
-extern uint32_t partitions_count;
-
 static void build_region(struct partition *p, uint64_t address, uint64_t size)
 {
 	struct guest_region *region = &p->mem.region[p->mem.count];
@@ -114,15 +111,10 @@ static void build_vcpu(struct partition *p, uint32_t index)
 	p->vcpu[index] = vcpu;
 }
 
-static void build_partition(const void *blob, uint32_t index)
+static void build_partition(const struct mux_partition_record *record)
 {
-	struct partition *p = &partitions[index];
+	struct partition *p = partition_add(record);
 
-	p->record = manifest_partition(blob, index);
-	p->index = index;
-	p->cid = p->record->cid;
-	memcpy(p->name, p->record->name, sizeof(p->name));
-	p->vcpu_count = p->record->vcpu_count;
 	build_region(p, 0, manifest_memory_low(p->record));
 	build_region(p, HIGH_MEMORY, manifest_memory_high(p->record));
 	virt->partition_create(p);
@@ -138,9 +130,8 @@ void partition_build_all(const void *blob)
 
 	vsock_switch_init();
 	for (uint32_t i = 0; i < header->partition_count; i++) {
-		build_partition(blob, i);
+		build_partition(manifest_partition(blob, i));
 	}
-	partitions_count = header->partition_count;
 	for (uint32_t i = 0; i < header->rule_count; i++) {
 		int error = vsock_policy_add(manifest_rule(blob, i));
 
@@ -152,8 +143,8 @@ void partition_build_all(const void *blob)
 
 void partition_log_all(void)
 {
-	for (uint32_t i = 0; i < partitions_count; i++) {
-		const struct partition *p = &partitions[i];
+	for (uint32_t i = 0; i < partition_count(); i++) {
+		const struct partition *p = partition_get(i);
 
 		log_info("partition %-12s CID %3u, %4lu MiB at 0x%lx, %u vCPU on CPU %u%s", p->name,
 			 p->cid, (unsigned long)(p->record->memory_size >> 20),

@@ -6,6 +6,7 @@
  */
 #include "arch/x86_64/cpuid.h"
 
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/platform.h"
@@ -35,6 +36,7 @@
 #define LEAFX_ECX_HOST	 0x00000121U
 #define LEAFX_EDX_HOST	 0x24100800U
 #define LEAFX_EDX_RDTSCP (1U << 27)
+#define LINEAR_BITS	 48U  /* no 5-level paging */
 #define XSAVE_FEATURES	 0x7U /* leaf 0xd.1: XSAVEOPT, XSAVEC, XGETBV(1); no XSAVES */
 
 static void cpuid_leaf_1(struct vcpu *vcpu, struct cpuid_regs *r)
@@ -150,7 +152,10 @@ static void cpuid_leaf_extended(uint32_t leaf, struct cpuid_regs *r)
 	case 0x80000004U:
 	case 0x80000006U: break;
 	case 0x80000007U: *r = (struct cpuid_regs){.edx = r->edx & (1U << 8)}; break;
-	case 0x80000008U: *r = (struct cpuid_regs){.eax = r->eax & 0xffffU}; break;
+	case 0x80000008U:
+		*r = (struct cpuid_regs){.eax = LINEAR_BITS << 8 |
+						cpu_features_get()->physical_bits};
+		break;
 	default: *r = (struct cpuid_regs){0}; break;
 	}
 }

@@ -16,8 +16,8 @@ struct guest_walk_state {
 	uint64_t cr3;
 	uint64_t cr4;
 	uint64_t efer;
-	bool is_user;		/* CPL 3 */
-	uint8_t physical_width; /* MAXPHYADDR that the guest's CPUID shows, 32..52 */
+	bool is_user;		 /* CPL 3 */
+	uint32_t physical_width; /* MAXPHYADDR that the guest's CPUID shows, 32..52 */
 };
 
 /* 0; -EFAULT: the guest would get a page fault, or a table is not in its RAM; -EINVAL: address not

@@ -85,10 +85,12 @@ static int64_t hypercall_partition_info(struct vcpu *vcpu, const uint64_t args[3
 	subject = partition_get((uint32_t)index_clamp(args[0], partition_count()));
 	memcpy(info.name, subject->name, sizeof(info.name));
 	info.cid = subject->cid;
-	info.state = atomic_load(&subject->state);
 	info.rights = subject->record->rights;
+	spin_lock(&subject->control);
+	info.state = atomic_load_explicit(&subject->state, memory_order_relaxed);
 	info.exit_code = subject->exit_code;
 	info.restarts = subject->restarts;
+	spin_unlock(&subject->control);
 	info.memory_size = subject->record->memory_size;
 	memcpy(out, &info, sizeof(info));
 	return sizeof(info);

@@ -17,8 +17,25 @@
  * millisecond. */
 #define LOAD_STEP (256ULL << 10)
 
-struct partition partitions[MUX_PARTITIONS_MAX];
-uint32_t partitions_count;
+/* The end of so many lives of a partition is logged, then that of each whose number is a power of
+ * two. */
+#define LOGGED_RESTARTS 16U
+
+/* Written at boot, constant afterwards. */
+static struct partition partitions[MUX_PARTITIONS_MAX];
+static uint32_t partitions_count;
+
+struct partition *partition_add(const struct mux_partition_record *record)
+{
+	struct partition *partition = &partitions[partitions_count];
+
+	partition->record = record;
+	partition->index = partitions_count++;
+	partition->cid = record->cid;
+	memcpy(partition->name, record->name, sizeof(partition->name));
+	partition->vcpu_count = record->vcpu_count;
+	return partition;
+}
 
 uint32_t partition_count(void)
 {
@@ -38,6 +55,13 @@ struct partition *partition_find(uint32_t cid)
 		}
 	}
 	return NULL;
+}
+
+bool partition_is_logged(const struct partition *partition)
+{
+	uint32_t restarts = __atomic_load_n(&partition->restarts, __ATOMIC_RELAXED);
+
+	return restarts < LOGGED_RESTARTS || (restarts & (restarts - 1)) == 0;
 }
 
 static uint32_t partition_state(const struct partition *partition)
@@ -114,7 +138,8 @@ int partition_stop(struct partition *partition, bool restart)
 
 void partition_exit(struct partition *partition, uint32_t code)
 {
-	if (partition_end(partition, MUX_STATE_EXITED, code, false) == 0) {
+	if (partition_end(partition, MUX_STATE_EXITED, code, false) == 0 &&
+	    partition_is_logged(partition)) {
 		log_info("partition %s exits with code %u", partition->name, code);
 	}
 }
@@ -167,7 +192,9 @@ static void partition_finish_stop(struct partition *partition)
 	restarts = partition->restarts;
 	spin_unlock(&partition->control);
 	if (restart) {
-		log_info("partition %s restarts (%u)", partition->name, restarts);
+		if (partition_is_logged(partition)) {
+			log_info("partition %s restarts (%u)", partition->name, restarts);
+		}
 		partition_notify_vcpus(partition);
 	} else {
 		machine_partition_stopped();
@@ -258,15 +285,21 @@ bool partition_load_step(struct partition *partition)
 	return true;
 }
 
+/* The CPU that owns the counters may be counting. */
+static void stats_add(uint64_t *sum, const uint64_t *counter)
+{
+	*sum += __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static void stats_add_vcpu(struct mux_stats *stats, const struct vcpu_counters *counters)
 {
-	stats->exits += counters->exits;
-	stats->ring0_ticks += counters->ring0_ticks;
-	stats->guest_ticks += counters->guest_ticks;
-	stats->switch_ticks += counters->switch_ticks;
-	stats->interrupts += counters->interrupts;
+	stats_add(&stats->exits, &counters->exits);
+	stats_add(&stats->ring0_ticks, &counters->ring0_ticks);
+	stats_add(&stats->guest_ticks, &counters->guest_ticks);
+	stats_add(&stats->switch_ticks, &counters->switch_ticks);
+	stats_add(&stats->interrupts, &counters->interrupts);
 	for (uint32_t i = 0; i < ARRAY_COUNT(counters->exits_by_kind); i++) {
-		stats->exits_by_kind[i] += counters->exits_by_kind[i];
+		stats_add(&stats->exits_by_kind[i], &counters->exits_by_kind[i]);
 	}
 }
 
@@ -279,6 +312,8 @@ void partition_stats(struct partition *partition, struct mux_stats *stats)
 	if (partition->port != NULL) {
 		vsock_port_stats(partition->port, stats);
 	}
+	spin_lock(&partition->control);
 	stats->restarts = partition->restarts;
+	spin_unlock(&partition->control);
 	stats->ticks_now = rdtsc();
 }

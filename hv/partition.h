@@ -59,6 +59,10 @@ struct partition {
  * machine lacks memory or CPUs, with the numbers. */
 void partition_build_all(const void *blob);
 
+/* Boot: one more partition, empty, for partition_build_all. The blob has at most
+ * MUX_PARTITIONS_MAX. */
+struct partition *partition_add(const struct mux_partition_record *record);
+
 uint32_t partition_count(void);
 struct partition *partition_get(uint32_t index);
 struct partition *partition_find(uint32_t cid); /* NULL: none */
@@ -70,6 +74,10 @@ int partition_stop(struct partition *partition, bool restart);
 /* The partition ends by itself: exit code, or a fault that ring 0 found. From one of its vCPUs. */
 void partition_exit(struct partition *partition, uint32_t code);
 void partition_fault(struct partition *partition);
+
+/* Whether its stops and starts are still told, so that one that fails and restarts for ever does
+ * not flood the log. Any CPU. */
+bool partition_is_logged(const struct partition *partition);
 
 /* One vCPU of a STOPPING partition leaves the CPU; the last one finishes the stop. Owner CPU. */
 void partition_park(struct vcpu *vcpu);

@@ -6,6 +6,7 @@
 #include "hv/vcpu.h"
 
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/io.h"
 #include "hv/exit.h"
@@ -217,7 +218,7 @@ uint32_t vcpu_fetch(struct vcpu *vcpu, uint8_t bytes[GUEST_WALK_FETCH_MAX])
 		.cr4 = virt->register_read(vcpu, VIRT_CR4),
 		.efer = virt->register_read(vcpu, VIRT_EFER),
 		.is_user = virt->register_read(vcpu, VIRT_CPL) == 3,
-		.physical_width = 46,
+		.physical_width = cpu_features_get()->physical_bits,
 	};
 	uint64_t address = virt->register_read(vcpu, VIRT_RIP);
 	int count;
@@ -244,15 +245,10 @@ static void vcpu_format_bytes(struct vcpu *vcpu, char *text, size_t size)
 	}
 }
 
-void vcpu_fault(struct vcpu *vcpu, const struct virt_exit *exit, const char *format, ...)
+static void vcpu_log_fault(struct vcpu *vcpu, const struct virt_exit *exit, const char *reason)
 {
-	char reason[128];
 	char bytes[3 * GUEST_WALK_FETCH_MAX + 16];
-	va_list list;
 
-	va_start(list, format);
-	format_args(reason, sizeof(reason), format, list);
-	va_end(list);
 	vcpu_format_bytes(vcpu, bytes, sizeof(bytes));
 	log_error("partition %s stopped: %s", vcpu->partition->name, reason);
 	if (exit != NULL) {
@@ -262,5 +258,18 @@ void vcpu_fault(struct vcpu *vcpu, const struct virt_exit *exit, const char *for
 	log_error("  RIP 0x%lx, RSP 0x%lx, CR3 0x%lx, bytes:%s",
 		  virt->register_read(vcpu, VIRT_RIP), virt->register_read(vcpu, VIRT_RSP),
 		  virt->register_read(vcpu, VIRT_CR3), bytes);
+}
+
+void vcpu_fault(struct vcpu *vcpu, const struct virt_exit *exit, const char *format, ...)
+{
+	char reason[128];
+	va_list list;
+
+	if (partition_is_logged(vcpu->partition)) {
+		va_start(list, format);
+		format_args(reason, sizeof(reason), format, list);
+		va_end(list);
+		vcpu_log_fault(vcpu, exit, reason);
+	}
 	partition_fault(vcpu->partition);
 }
