@@ -43,32 +43,69 @@ void av_signatures_destroy(struct av_signatures *set)
 	free(set);
 }
 
-/* Room for `more` elements beyond `count`. */
-static bool grow(void **array, size_t *capacity, size_t count, size_t more, size_t size)
+/* The array with room for `more` elements beyond `count`, moved where it had to be; NULL: out of
+ * memory, the array stays as it was. */
+static void *grow(void *array, size_t *capacity, size_t count, size_t more, size_t size)
 {
 	size_t wanted = *capacity;
 	void *grown;
 
 	if (count + more <= *capacity) {
-		return true;
+		return array;
 	}
 	while (wanted < count + more) {
 		wanted += wanted / 2 + 256;
 	}
-	grown = realloc(*array, wanted * size);
-	if (grown == NULL) {
-		return false;
+	grown = realloc(array, wanted * size);
+	if (grown != NULL) {
+		*capacity = wanted;
 	}
-	*array = grown;
-	*capacity = wanted;
-	return true;
+	return grown;
 }
 
 static bool grow_names(struct av_signatures *set, size_t length)
 {
-	return grow((void **)&set->name, &set->name_capacity, set->signature_count, 1,
-		    sizeof(*set->name)) &&
-	       grow((void **)&set->names, &set->names_capacity, set->names_size, length + 1, 1);
+	uint32_t *name =
+		grow(set->name, &set->name_capacity, set->signature_count, 1, sizeof(*name));
+	char *names;
+
+	if (name == NULL) {
+		return false;
+	}
+	set->name = name;
+	names = grow(set->names, &set->names_capacity, set->names_size, length + 1, 1);
+	if (names == NULL) {
+		return false;
+	}
+	set->names = names;
+	return true;
+}
+
+static bool grow_patterns(struct av_signatures *set, const struct av_pattern *pattern)
+{
+	struct av_part *part = grow(set->part, &set->part_capacity, set->part_count,
+				    pattern->part_count, sizeof(*part));
+	struct av_link *link;
+	uint8_t *code;
+
+	if (part == NULL) {
+		return false;
+	}
+	set->part = part;
+	link = grow(set->link, &set->link_capacity, set->link_count, pattern->part_count,
+		    sizeof(*link));
+	if (link == NULL) {
+		return false;
+	}
+	set->link = link;
+	/* One byte more than needed: an empty program still gets an address. */
+	code = grow(set->code, &set->code_capacity, set->code_size, (size_t)pattern->code_size + 1,
+		    1);
+	if (code == NULL) {
+		return false;
+	}
+	set->code = code;
+	return true;
 }
 
 /* Cannot fail after grow_names. */
@@ -260,13 +297,7 @@ static const char *add_pattern(struct av_signatures *set, struct av_slice name,
 	const struct av_pattern *pattern = set->pattern;
 	uint32_t words = set->link_words, first_link = set->link_count;
 
-	if (!grow((void **)&set->part, &set->part_capacity, set->part_count, pattern->part_count,
-		  sizeof(*set->part)) ||
-	    !grow((void **)&set->link, &set->link_capacity, set->link_count, pattern->part_count,
-		  sizeof(*set->link)) ||
-	    !grow((void **)&set->code, &set->code_capacity, set->code_size, pattern->code_size + 1,
-		  1) ||
-	    !grow_names(set, name.length)) {
+	if (!grow_patterns(set, pattern) || !grow_names(set, name.length)) {
 		return OUT_OF_MEMORY;
 	}
 	for (unsigned int i = 1; i < pattern->part_count; i++) {
