@@ -9,3 +9,21 @@ $(eval $(call bare_program,transfer,tests/guests/transfer.c))
 $(eval $(call image,echo,tests/guests/echo.mux,$(addprefix $(BUILD)/bare/,hello.elf echo-server.elf echo-client.elf)))
 $(eval $(call image,transfer,tests/guests/transfer.mux,$(addprefix $(BUILD)/bare/,hello.elf transfer.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/echo.img $(BUILD)/images/transfer.img
+
+# The demo with an appliance that is killed and restarted.
+$(eval $(call bare_program,chaos,tests/guests/chaos.c))
+$(eval $(call image,restart,tests/guests/restart.mux,$(CORPUS)/stamp \
+	$(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf chaos.elf)))
+$(eval $(call image,down,tests/guests/down.mux,$(CORPUS)/stamp \
+	$(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf chaos.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/restart.img $(BUILD)/images/down.img
+
+# The attack guest, its bystanders and its monitor.
+ATTACK_SRCS := $(addprefix tests/guests/attack/,main.c fault.S fault.c memory.c cpu.c refusal.c raw.c rings.c register.c \
+	packet.c flood.c smp.c trampoline.S)
+$(eval $(call bare_program,attack,$(ATTACK_SRCS)))
+$(eval $(call bare_program,attack-monitor,tests/guests/attack/monitor.c))
+$(eval $(call bare_program,attack-serve,tests/guests/attack/serve.c))
+$(eval $(call bare_program,attack-pulse,tests/guests/attack/pulse.c))
+$(eval $(call image,attack,tests/guests/attack.mux,$(addprefix $(BUILD)/bare/,attack.elf attack-monitor.elf attack-serve.elf attack-pulse.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/attack.img

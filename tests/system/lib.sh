@@ -66,6 +66,26 @@ show_log() { # LINES: the end of the console, as a diagnosis
 	tail -n "${1:-40}" "$log" | sed 's/^/# /'
 }
 
+corpus=$BUILD/corpus
+# They make clamscan look at the bytes of the file itself and at nothing unpacked from it.
+clam_options='--no-summary --infected --recursive --disable-cache --heuristic-alerts=no --bytecode=no --normalize=no
+	--max-filesize=0 --max-scansize=0 --max-scantime=0 --scan-archive=no --scan-pe=no --scan-elf=no --scan-ole2=no
+	--scan-pdf=no --scan-swf=no --scan-html=no --scan-mail=no --scan-xmldocs=no --scan-hwp3=no --scan-onenote=no
+	--scan-image=no'
+
+# Files that clamscan calls infected in a guest's tree, as paths within the guest.
+oracle() { # TAR
+	mkdir -p "$work/$1"
+	tar -xf "$corpus/$1.tar" -C "$work/$1"
+	# shellcheck disable=SC2086
+	clamscan $clam_options -d "$corpus/signatures" "$work/$1" 2>"$work/clamscan.err" |
+		sed -n "s|^$work/$1\\(.*\\): .* FOUND\$|\\1|p" | sort -u
+}
+
+infected() { # GUEST
+	sed -n "s/^av *| INFECTED $1 \\([^ ]*\\) .*/\\1/p" "$log" | sort -u
+}
+
 done_testing() {
 	if [ $failures -gt 0 ]; then
 		show_log 60
