@@ -6,7 +6,7 @@
 #include "agent-guest/bare/guest.h"
 
 /* Carries on with the task's command (stage 0: begins). true: done, with task->result. false: it
- * waits. */
+ * waits, or gives others a turn (task->has_yielded). */
 bool commands_run(struct guest *guest, struct task *task);
 
 /* Parts of commands that walk uses for each of its files; same results, the outcome is in

@@ -260,8 +260,9 @@ bool task_run(struct guest *guest, struct task *task)
 		if (!task->is_running && !fetch(guest, task)) {
 			return true; /* whoever waits for its end can go on */
 		}
+		task->has_yielded = false;
 		if (!is_cut_short(task) && !run_command(guest, task)) {
-			return false;
+			return task->has_yielded;
 		}
 		task->is_running = false;
 		check_result(guest, task);

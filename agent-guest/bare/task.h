@@ -37,6 +37,7 @@ struct task {
 	struct script_line line;
 	struct task_loop loop[SCRIPT_DEPTH];
 	unsigned depth;
+	bool has_yielded;   /* the command waits for nothing but its next turn */
 	bool is_running;    /* the command at `line` is not done yet */
 	unsigned stage;	    /* of that command */
 	uint64_t wake_us;   /* sleep, wait */

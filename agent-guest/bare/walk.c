@@ -7,6 +7,7 @@
 #include "agent-guest/bare/commands.h"
 
 #define PROGRESS_FILES 50U
+#define TURN_FILES     8U /* before the agent's links and other tasks get their turn */
 
 static int take_down(struct task_walk *walk, struct ramfs_node *node)
 {
@@ -154,6 +155,10 @@ bool walk_run(struct guest *guest, struct task *task)
 		count(guest, task);
 		if (task->process->stop_wanted) {
 			break;
+		}
+		if (walk->at % TURN_FILES == 0) {
+			task->has_yielded = true;
+			return false;
 		}
 	}
 	return end(guest, task, 0);

@@ -431,6 +431,29 @@ static void test_restarted_service_scans_again(void **state)
 	assert_told("open /bad: denied by av (Test.Virus) in ");
 }
 
+/* A long walk leaves time for the links: what it causes is sent, not piled up and lost. */
+static void test_walk_gives_turns(void **state)
+{
+	const char *script = "walk / write\n";
+	unsigned turns = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		struct ramfs_node *node;
+		char path[16];
+
+		snprintf(path, sizeof(path), "/f%u", i);
+		assert_int_equal(ramfs_create(&world->guest.fs, path, false, 0, &node), 0);
+	}
+	assert_int_equal(guest_start_workload(&world->guest, "w", script, strlen(script)), 0);
+	while (!guest_is_done(&world->guest)) {
+		assert_true(guest_run(&world->guest)); /* it never waits */
+		turns++;
+	}
+	assert_in_range(turns, 10, 20);
+	assert_told("walk / write: 100 files, 100 ok, 0 denied, 0 failed");
+}
+
 static void test_archive(void **state)
 {
 	static uint8_t archive[1 << 16];
@@ -472,6 +495,7 @@ int main(void)
 		TEST(test_tasks_go_on),
 		TEST(test_scripts_are_interpreted),
 		TEST(test_restarted_service_scans_again),
+		TEST(test_walk_gives_turns),
 		TEST(test_archive),
 	};
 
