@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of hv/vsock.
 
-VSOCK_SRCS := hv/vsock/device.c hv/vsock/fault.c hv/vsock/deliver.c hv/vsock/forward.c hv/vsock/policy.c \
-	hv/vsock/port.c hv/vsock/schedule.c hv/vsock/switch.c hv/vsock/virtq.c
+ifndef VSOCK_SRCS
+include hv/vsock/sources.mk
+endif
 
-$(eval $(call unit_test,test_vsock_switch,tests/unit/test_vsock_switch.c tests/unit/fake_driver.c $(VSOCK_SRCS)))
+$(eval $(call unit_test,test_virtq,tests/unit/test_virtq.c hv/vsock/virtq.c hv/vsock/fault.c))
+
+define vsock_test
+$(call unit_test,$(1),tests/unit/$(1).c tests/unit/fake_driver.c tests/unit/vsock_check.c $(VSOCK_SRCS))
+endef
+$(foreach t,switch schedule segment faults notify reset model,$(eval $(call vsock_test,test_vsock_$(t))))
