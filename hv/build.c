@@ -20,7 +20,6 @@
 
 /* The APIC timer of a partition counts at the TSC's rate. */
 #define APIC_TSC_PER_TICK 1U
-#define HIGH_MEMORY	  0x100000000ULL
 #define VSOCK_DEVICE	  1U
 #define VSOCK_CLASS	  0x078000U
 #define VSOCK_IO_BASE	  0x2000U
@@ -116,7 +115,7 @@ static void build_partition(const struct mux_partition_record *record)
 	struct partition *p = partition_add(record);
 
 	build_region(p, 0, manifest_memory_low(p->record));
-	build_region(p, HIGH_MEMORY, manifest_memory_high(p->record));
+	build_region(p, MUX_MEMORY_HIGH_BASE, manifest_memory_high(p->record));
 	virt->partition_create(p);
 	build_devices(p);
 	for (uint32_t i = 0; i < p->vcpu_count; i++) {

@@ -37,18 +37,6 @@ static void machine_check_cpu(void)
 	}
 }
 
-static const void *machine_check_blob(void)
-{
-	size_t size;
-	const void *blob = platform_blob(&size);
-	const char *why = NULL;
-
-	if (manifest_check(blob, size, &why) != 0) {
-		panic("the manifest blob is broken: %s; pack the image again", why);
-	}
-	return blob;
-}
-
 static void machine_prepare_cpus(const struct mux_blob_header *header)
 {
 	uint64_t slice = platform_tsc_khz() * header->time_slice_us / 1000;
@@ -97,16 +85,16 @@ static void machine_start_partitions(void)
 
 void hv_main(void)
 {
-	const struct mux_blob_header *header;
 	uint64_t image = platform_handoff()->image_size;
 	uint64_t fixed;
 	char text[TEXT_MAX];
-	const void *blob;
+	size_t size;
+	const void *blob = platform_blob(&size); /* checked by the loader: boot/handoff.h */
 
 	machine_check_cpu();
-	blob = machine_check_blob();
-	header = manifest_header(blob);
-	machine_prepare_cpus(header);
+	machine_prepare_cpus(manifest_header(blob));
+	cpu_features_describe(text, sizeof(text));
+	log_info("%s: %s", cpu_features_get()->brand, text);
 	virt->describe(text, sizeof(text));
 	log_info("%s", text);
 	mitigation_describe(text, sizeof(text));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks a packed manifest. The blob is signed or at least checksummed, yet nothing here trusts it:
- * every count and offset is compared before it is used, and sums are formed so that they can't
- * wrap. Every loop is bounded by a limit of the ABI header. No state, no locking.
+ * Checks a packed manifest, for the packer and the loader; not part of ring 0. The blob is signed
+ * or at least checksummed, yet nothing here trusts it: every count and offset is compared before it
+ * is used, and sums are formed so that they can't wrap. Every loop is bounded by a limit of the ABI
+ * header. No state, no locking.
  */
 #include "hv/manifest.h"
 
@@ -20,32 +21,6 @@
 
 /* Each check returns NULL, or what is wrong. */
 typedef const char *fault_t;
-
-const struct mux_partition_record *manifest_partition(const void *blob, uint32_t index)
-{
-	return (const struct mux_partition_record *)((const uint8_t *)blob +
-						     manifest_header(blob)->partition_offset) +
-	       index;
-}
-
-const struct mux_segment_record *manifest_segment(const void *blob, uint32_t index)
-{
-	return (const struct mux_segment_record *)((const uint8_t *)blob +
-						   manifest_header(blob)->segment_offset) +
-	       index;
-}
-
-const void *manifest_segment_data(const void *blob, const struct mux_segment_record *segment)
-{
-	return (const uint8_t *)blob + segment->offset;
-}
-
-const struct mux_rule_record *manifest_rule(const void *blob, uint32_t index)
-{
-	return (const struct mux_rule_record *)((const uint8_t *)blob +
-						manifest_header(blob)->rule_offset) +
-	       index;
-}
 
 const struct mux_partition_record *manifest_find_cid(const void *blob, uint32_t cid)
 {
@@ -65,16 +40,6 @@ uint64_t manifest_memory_total(const void *blob)
 		total += manifest_partition(blob, i)->memory_size;
 	}
 	return total;
-}
-
-uint64_t manifest_memory_low(const struct mux_partition_record *record)
-{
-	return record->memory_size < MUX_MEMORY_LOW_MAX ? record->memory_size : MUX_MEMORY_LOW_MAX;
-}
-
-uint64_t manifest_memory_high(const struct mux_partition_record *record)
-{
-	return record->memory_size - manifest_memory_low(record);
 }
 
 static fault_t check_limits(const struct mux_blob_header *header)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The EFI loader: $(BUILD)/boot/loader.efi, to which tools/mkimage adds hypervisor and manifest as sections.
 
-HV_SRCS += hv/manifest.c hv/crc32c.c
-
 EFI_INCLUDE := /usr/include/efi
 EFI_LDS     := /usr/lib/elf_x86_64_efi.lds
 EFI_CRT0    := /usr/lib/crt0-efi-x86_64.o
