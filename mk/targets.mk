@@ -56,6 +56,11 @@ fuzz: ## fuzz every parser of hostile input (FUZZ_SECONDS=60 for each)
 			$$(ls -d tests/fuzz/seeds/$$(basename $$target) 2>/dev/null) || exit 1; \
 	done
 
+bench: ## exits, ring-0 instructions, bytes copied per message; sizes (deterministic counts)
+	@tools/deps build run
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/images/bench.img $(BUILD)/images/bench-poll.img
+	@tests/bench/run $(BUILD) $(HV_SRCS)
+
 lint: ## format, self-standing headers, cppcheck, code lines of ring 0
 	@tools/deps build test
 	@$(MAKE) --no-print-directory $(NEWLIB)/stamp $(VMX_OFFSETS)
