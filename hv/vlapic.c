@@ -44,7 +44,6 @@ enum {
 #define LVT_READ_ONLY	    0x5000U /* delivery status, remote IRR */
 #define LVT_COUNT	    6U
 #define TIMER_MODE	    0x60000U
-#define TIMER_ONE_SHOT	    0x00000U
 #define TIMER_PERIODIC	    0x20000U
 #define TIMER_DEADLINE	    0x40000U
 #define ESR_SEND_ILLEGAL    0x20U

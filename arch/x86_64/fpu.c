@@ -2,17 +2,17 @@
 /* FPU and vector state: x87, SSE and AVX; what the CPU has beyond that is not shown to guests. */
 #include "arch/x86_64/fpu.h"
 
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/cr.h"
 
 #include <string.h>
 
-#define CPUID_1_ECX_XSAVE (1U << 26)
-#define AREA_LEGACY_SIZE  576U /* x87, SSE and the XSAVE header */
-#define AREA_FCW	  0U
-#define AREA_MXCSR	  24U
-#define FCW_RESET	  0x37fU
-#define MXCSR_RESET	  0x1f80U
+#define AREA_LEGACY_SIZE 576U /* x87, SSE and the XSAVE header */
+#define AREA_FCW	 0U
+#define AREA_MXCSR	 24U
+#define FCW_RESET	 0x37fU
+#define MXCSR_RESET	 0x1f80U
 
 static uint64_t mask;
 static uint32_t avx_end;
@@ -21,7 +21,7 @@ const char *fpu_init(void)
 {
 	struct cpuid_regs avx;
 
-	if ((cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) == 0) {
+	if (!cpu_features_get()->has_xsave) {
 		return "no XSAVE: this CPU is too old";
 	}
 	mask = cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
@@ -48,10 +48,17 @@ void fpu_reset(void *area)
 	memcpy((uint8_t *)area + AREA_MXCSR, &mxcsr, sizeof(mxcsr));
 }
 
+static void set_xcr0(uint64_t xcr0)
+{
+	if (read_xcr0() != xcr0) {
+		write_xcr0(xcr0);
+	}
+}
+
 /* XCR0 is the guest's until here: components that it turned off keep their content in the CPU. */
 void fpu_save(void *area)
 {
-	write_xcr0(mask);
+	set_xcr0(mask);
 	__asm__ volatile("xsave64 (%0)"
 			 :
 			 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
@@ -60,12 +67,12 @@ void fpu_save(void *area)
 
 void fpu_load(const void *area, uint64_t xcr0)
 {
-	write_xcr0(mask);
+	set_xcr0(mask);
 	__asm__ volatile("xrstor64 (%0)"
 			 :
 			 : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
 			 : "memory");
-	write_xcr0(xcr0);
+	set_xcr0(xcr0);
 }
 
 bool fpu_is_valid_xcr0(uint64_t xcr0)

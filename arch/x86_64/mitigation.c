@@ -20,7 +20,7 @@ enum state {
 static const char *const state_names[] = {"not offered", "not needed", "on", "on (one entry)"};
 
 static struct {
-	enum state ibrs, stibp, ibpb, rsb, l1d_flush, verw, ssbd;
+	enum state ibrs, stibp, ibpb, rsb, l1d_flush, verw;
 } states;
 
 static uint64_t spec_ctrl;
@@ -93,9 +93,6 @@ void mitigation_init(void)
 	choose_for_exit(f);
 	states.stibp = choose(true, f->has_stibp);
 	states.ibpb = choose(true, f->has_ibpb);
-	/* Ring 0 runs no code of others in its own address space, so no load of its is to be kept
-	 * from passing a store of its own. */
-	states.ssbd = NOT_NEEDED;
 	mitigation_actions.on_switch = states.ibpb == ON;
 	spec_ctrl = (states.ibrs == ON && f->has_ibrs ? SPEC_CTRL_IBRS : 0) |
 		    (states.stibp == ON ? SPEC_CTRL_STIBP : 0);
@@ -180,7 +177,6 @@ size_t mitigation_describe(char *out, size_t size)
 	} list[] = {
 		{"ibrs", states.ibrs},	  {"stibp", states.stibp},	   {"ibpb", states.ibpb},
 		{"rsb fill", states.rsb}, {"l1d flush", states.l1d_flush}, {"verw", states.verw},
-		{"ssbd", states.ssbd},
 	};
 	size_t length = 0;
 

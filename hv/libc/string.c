@@ -75,18 +75,6 @@ int(memcmp)(const void *a, const void *b, size_t size)
 	return 0;
 }
 
-void *(memchr)(const void *memory, int value, size_t size)
-{
-	const unsigned char *m = memory;
-
-	for (size_t i = 0; i < size; i++) {
-		if (m[i] == (unsigned char)value) {
-			return (void *)(uintptr_t)(m + i);
-		}
-	}
-	return NULL;
-}
-
 size_t(strnlen)(const char *text, size_t limit)
 {
 	size_t length = 0;
@@ -95,11 +83,6 @@ size_t(strnlen)(const char *text, size_t limit)
 		length++;
 	}
 	return length;
-}
-
-size_t(strlen)(const char *text)
-{
-	return strnlen(text, SIZE_MAX);
 }
 
 int(strncmp)(const char *a, const char *b, size_t limit)
@@ -113,9 +96,4 @@ int(strncmp)(const char *a, const char *b, size_t limit)
 		}
 	}
 	return 0;
-}
-
-int(strcmp)(const char *a, const char *b)
-{
-	return strncmp(a, b, SIZE_MAX);
 }

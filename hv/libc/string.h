@@ -14,16 +14,12 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t siz
 void *memmove(void *destination, const void *source, size_t size);
 void *memset(void *destination, int value, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
-void *memchr(const void *memory, int value, size_t size);
-size_t strlen(const char *text);
 size_t strnlen(const char *text, size_t limit);
-int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t limit);
 
 #define memcpy(d, s, n)	 __builtin_memcpy((d), (s), (n))
 #define memmove(d, s, n) __builtin_memmove((d), (s), (n))
 #define memset(d, v, n)	 __builtin_memset((d), (v), (n))
 #define memcmp(a, b, n)	 __builtin_memcmp((a), (b), (n))
-#define strlen(t)	 __builtin_strlen((t))
 
 #endif

@@ -9,22 +9,18 @@
 #include <stddef.h>
 
 /* IA32_VMX_EPT_VPID_CAP, SDM 3D A.10. */
-#define EPT_CAP_WALK_4	      (1ULL << 6)
-#define EPT_CAP_WRITE_BACK    (1ULL << 14)
-#define EPT_CAP_2M	      (1ULL << 16)
-#define EPT_CAP_1G	      (1ULL << 17)
-#define EPT_CAP_INVEPT	      (1ULL << 20)
-#define EPT_CAP_INVEPT_SINGLE (1ULL << 25)
-#define EPT_CAP_INVEPT_ALL    (1ULL << 26)
-#define EPT_CAP_INVVPID	      (1ULL << 32)
-#define EPT_CAP_INVVPID_ONE   (1ULL << 41)
-#define EPT_CAP_INVVPID_ALL   (1ULL << 42)
+#define EPT_CAP_WALK_4	    (1ULL << 6)
+#define EPT_CAP_WRITE_BACK  (1ULL << 14)
+#define EPT_CAP_2M	    (1ULL << 16)
+#define EPT_CAP_1G	    (1ULL << 17)
+#define EPT_CAP_INVEPT	    (1ULL << 20)
+#define EPT_CAP_INVEPT_ALL  (1ULL << 26)
+#define EPT_CAP_INVVPID	    (1ULL << 32)
+#define EPT_CAP_INVVPID_ONE (1ULL << 41)
+#define EPT_CAP_INVVPID_ALL (1ULL << 42)
 
 #define BASIC_TRUE_CONTROLS (1ULL << 55) /* SDM 3D A.1 */
 #define BASIC_WRITE_BACK    6ULL
-
-#define FEATURE_CONTROL_LOCKED (1ULL << 0)
-#define FEATURE_CONTROL_VMX    (1ULL << 2)
 
 /*
  * Capability MSR: low half, bits that must be 1; high half, bits that may be 1 (SDM 3D A.3). Takes
@@ -79,7 +75,6 @@ static const char *controls_take_ept(struct vmx_controls *c)
 		return "EPT lacks 4-level walks, write-back tables, 2 MiB pages or INVEPT";
 	}
 	c->has_large_pages_1g = (capability & EPT_CAP_1G) != 0;
-	c->has_invept_single = (capability & EPT_CAP_INVEPT_SINGLE) != 0;
 	if (c->has_vpid && ((capability & EPT_CAP_INVVPID) == 0 ||
 			    (capability & (EPT_CAP_INVVPID_ONE | EPT_CAP_INVVPID_ALL)) !=
 				    (EPT_CAP_INVVPID_ONE | EPT_CAP_INVVPID_ALL))) {
@@ -95,7 +90,7 @@ const char *vmx_controls_probe(struct vmx_controls *c)
 	uint64_t basic;
 	const char *why;
 
-	if ((feature & FEATURE_CONTROL_LOCKED) != 0 && (feature & FEATURE_CONTROL_VMX) == 0) {
+	if ((feature & FEATURE_CONTROL_LOCK) != 0 && (feature & FEATURE_CONTROL_VMX) == 0) {
 		return "VT-x is locked off by the firmware: enable it in the firmware's setup";
 	}
 	basic = rdmsr(MSR_VMX_BASIC);

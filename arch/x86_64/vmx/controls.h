@@ -17,7 +17,6 @@
 
 /* Primary processor-based, table 25-6. */
 #define CPU_INTERRUPT_WINDOW (1U << 2)
-#define CPU_TSC_OFFSETTING   (1U << 3)
 #define CPU_HLT		     (1U << 7)
 #define CPU_INVLPG	     (1U << 9)
 #define CPU_MWAIT	     (1U << 10)
@@ -63,7 +62,6 @@ struct vmx_controls {
 	uint32_t timer_shift; /* the preemption timer counts TSC >> shift */
 	bool has_apicv;	      /* x2APIC virtualisation with virtual-interrupt delivery */
 	bool has_vpid;
-	bool has_invept_single;
 	bool has_large_pages_1g;
 };
 

@@ -13,7 +13,6 @@ struct vmx_vcpu {
 	hpa_t vmcs;
 	bool is_launched;      /* since the last VMCLEAR: VMRESUME, not VMLAUNCH */
 	bool is_event_pending; /* the entry-interruption field is set for the next entry */
-	bool is_window_open;   /* interrupt-window exiting is on */
 	uint32_t primary;      /* current value of that control */
 	/* State that VT-x leaves in the CPU while another vCPU runs (SDM 3C 26.3.1 does not list
 	 * it). */
