@@ -27,7 +27,7 @@ static void machine_check_cpu(void)
 {
 	const char *why;
 
-	virt = &vmx_backend;
+	virt = cpu_features_get()->has_svm ? &svm_backend : &vmx_backend;
 	why = virt->check();
 	if (why == NULL) {
 		why = fpu_init();

@@ -46,6 +46,22 @@ void vcpu_post_interrupt(struct vcpu *vcpu, uint8_t vector)
 	}
 }
 
+int vcpu_take_interrupt(struct vcpu *vcpu, bool can_take, bool *is_more)
+{
+	int vector;
+
+	vlapic_sync(&vcpu->lapic);
+	vector = vlapic_next(&vcpu->lapic);
+	if (vector < 0 || !can_take) {
+		*is_more = vector >= 0;
+		return -1;
+	}
+	vlapic_accept(&vcpu->lapic, (uint8_t)vector);
+	vcpu->counters.interrupts++;
+	*is_more = vlapic_next(&vcpu->lapic) >= 0;
+	return vector;
+}
+
 void vcpu_reset(struct vcpu *vcpu, const struct virt_start *start)
 {
 	sched_release(vcpu);

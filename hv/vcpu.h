@@ -92,6 +92,10 @@ uint64_t vcpu_wake_time(const struct vcpu *vcpu);
 /* An interrupt for the vCPU. Any CPU, any lock but the console lock held. */
 void vcpu_post_interrupt(struct vcpu *vcpu, uint8_t vector);
 
+/* For backends without virtual-interrupt delivery: the interrupt to inject now, accepted from the
+ * APIC, or -1; *is_more: another one waits until the guest can take it. Owner CPU. */
+int vcpu_take_interrupt(struct vcpu *vcpu, bool can_take, bool *is_more);
+
 /* Makes the vCPU's CPU look at it again: at once while the vCPU has budget, else when the round
  * ends, so that ringing it without end costs that CPU no more than its share. Any CPU. */
 void vcpu_notify(struct vcpu *vcpu);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The backend interface: what the generic hypervisor needs of the CPU's virtualisation. VT-x
- * (arch/x86_64/vmx) implements it; the generic code never names a VMCS field.
+ * (arch/x86_64/vmx) and AMD-V (arch/x86_64/svm) implement it; the generic code never names a field
+ * of VMCS or VMCB.
  *
  * A vCPU is pinned: every operation on it but create runs on its own CPU, so none takes a lock.
  */
@@ -143,5 +144,6 @@ struct virt_backend {
 /* The backend of this machine; set once at boot. */
 extern const struct virt_backend *virt;
 extern const struct virt_backend vmx_backend;
+extern const struct virt_backend svm_backend;
 
 #endif

@@ -63,7 +63,7 @@ bench: ## exits, ring-0 instructions, bytes copied per message; sizes (determini
 
 lint: ## format, self-standing headers, cppcheck, code lines of ring 0
 	@tools/deps build test
-	@$(MAKE) --no-print-directory $(NEWLIB)/stamp $(VMX_OFFSETS)
+	@$(MAKE) --no-print-directory $(NEWLIB)/stamp $(VCPU_OFFSETS)
 	@tools/lint $(BUILD) $(HV_SRCS)
 print-ring0:
 	@echo $(HV_SRCS)

@@ -67,7 +67,9 @@ static void detect_structured(void)
 {
 	struct cpuid_regs r = cpuid_if_offered(7, 0);
 
+	features.has_fsgsbase = BIT(r.ebx, 0);
 	features.has_smep = BIT(r.ebx, 7);
+	features.has_invpcid = BIT(r.ebx, 10);
 	features.has_rtm = BIT(r.ebx, 11);
 	features.has_smap = BIT(r.ebx, 20);
 	features.has_umip = BIT(r.ecx, 2);

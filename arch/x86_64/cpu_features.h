@@ -29,6 +29,7 @@ struct cpu_features {
 	bool has_vmx, has_svm;
 	bool has_x2apic, has_tsc_deadline, has_invariant_tsc, has_rdtscp;
 	bool has_nx, has_pages_1g, has_smep, has_smap, has_umip, has_pcid, has_la57;
+	bool has_fsgsbase, has_invpcid;
 	bool has_xsave, has_xsaves;
 	bool has_machine_check;
 

@@ -40,6 +40,11 @@
 #define CR4_PKE	       (1ULL << 22)
 #define CR4_CET	       (1ULL << 23)
 #define CR4_PKS	       (1ULL << 24)
+/* What a guest may set where the CPU has it. */
+#define CR4_GUEST                                                                          \
+	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |    \
+	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | \
+	 CR4_SMEP | CR4_SMAP)
 
 #define RFLAGS_CF	  (1ULL << 0)
 #define RFLAGS_ALWAYS_SET (1ULL << 1)
@@ -69,8 +74,29 @@ CR_ACCESSORS(cr2)
 CR_ACCESSORS(cr3)
 CR_ACCESSORS(cr4)
 CR_ACCESSORS(cr8)
+CR_ACCESSORS(dr0)
+CR_ACCESSORS(dr1)
+CR_ACCESSORS(dr2)
+CR_ACCESSORS(dr3)
 CR_ACCESSORS(dr6)
 CR_ACCESSORS(dr7)
+
+/* DR0 to DR3. */
+static inline void debug_addresses_load(const uint64_t dr[4])
+{
+	write_dr0(dr[0]);
+	write_dr1(dr[1]);
+	write_dr2(dr[2]);
+	write_dr3(dr[3]);
+}
+
+static inline void debug_addresses_save(uint64_t dr[4])
+{
+	dr[0] = read_dr0();
+	dr[1] = read_dr1();
+	dr[2] = read_dr2();
+	dr[3] = read_dr3();
+}
 
 /* XGETBV and XSETBV of register 0: only with CR4.OSXSAVE. */
 static inline uint64_t read_xcr0(void)

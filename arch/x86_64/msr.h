@@ -95,6 +95,7 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102U
 #define MSR_TSC_AUX	   0xc0000103U
 #define MSR_VM_CR	   0xc0010114U
+#define VM_CR_SVMDIS	   (1ULL << 4)
 #define MSR_VM_HSAVE_PA	   0xc0010117U
 
 static inline uint64_t rdmsr(uint32_t msr)

@@ -12,7 +12,7 @@
  * HOST_RSP is written here, HOST_RIP is vmx_exit. Guest values are cleared from the scratch registers
  * after the exit, so that nothing runs speculatively on what a guest chose.
  */
-#include "vmx_offsets.h"
+#include "vcpu_offsets.h"
 
 #define VMCS_HOST_RSP 0x6c14
 

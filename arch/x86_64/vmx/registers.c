@@ -12,14 +12,10 @@
 /* VMXE must be 1 in VMX operation; MCE stays 1, since a machine check in a guest without it would
  * shut the whole machine down (SDM 3C 26.2, 3B 16.7). */
 #define CR4_FORCED (CR4_VMXE | CR4_MCE)
-#define CR4_KNOWN                                                                          \
-	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |    \
-	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | \
-	 CR4_SMEP | CR4_SMAP)
 
 uint64_t vmx_cr4_permitted(void)
 {
-	uint64_t permitted = CR4_KNOWN & vmx_controls.cr4_fixed1;
+	uint64_t permitted = CR4_GUEST & vmx_controls.cr4_fixed1;
 
 	if ((vmx_controls.secondary & CPU2_INVPCID) == 0) {
 		permitted &= ~CR4_PCIDE;

@@ -135,21 +135,19 @@ static void window_set(struct vmx_vcpu *vmx, bool open)
 static void interrupts_inject(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vcpu->backend;
-	int vector = vlapic_next(&vcpu->lapic);
 	bool can_take =
 		!vmx->is_event_pending && (vmcs_read(VMCS_GUEST_RFLAGS) & VIRT_RFLAGS_IF) != 0 &&
 		(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) ==
 			0;
+	bool is_more;
+	int vector = vcpu_take_interrupt(vcpu, can_take, &is_more);
 
-	if (vector >= 0 && can_take) {
+	if (vector >= 0) {
 		vmcs_write(VMCS_ENTRY_INTERRUPTION,
 			   EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector);
 		vmx->is_event_pending = true;
-		vlapic_accept(&vcpu->lapic, (uint8_t)vector);
-		vcpu->counters.interrupts++;
-		vector = vlapic_next(&vcpu->lapic);
 	}
-	window_set(vmx, vector >= 0);
+	window_set(vmx, is_more);
 }
 
 /* SDM 3C 30.2.2: the low byte of the guest interrupt status is RVI, the highest vector in IRR; the
@@ -160,7 +158,6 @@ void vmx_deliver_interrupts(struct vcpu *vcpu)
 	uint8_t rvi;
 
 	if (!vmx_controls.has_apicv) {
-		vlapic_sync(&vcpu->lapic);
 		interrupts_inject(vcpu);
 		return;
 	}

@@ -4,6 +4,7 @@
  * state, guest state and controls are separate functions; nothing is left at what was there before.
  */
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/guest_state.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/vmx/vmx.h"
 #include "hv/mem.h"
@@ -11,21 +12,9 @@
 
 #include <string.h>
 
-/* Exceptions that ring 0 takes first. #AC and #DB: a guest could make the CPU deliver them without
- * end, with no interrupt in between (CVE-2015-5307, CVE-2015-8104). #MC: the machine's, not the
- * guest's. */
-#define INTERCEPTED_EXCEPTIONS ((1U << 1) | (1U << 17) | (1U << 18))
-
-/* Access rights (SDM 3C 25.4.1). */
-#define ACCESS_CODE_64	0xa09bU
-#define ACCESS_CODE_16	0x009bU
-#define ACCESS_DATA	0xc093U
-#define ACCESS_DATA_16	0x0093U
-#define ACCESS_TSS	0x008bU
-#define ACCESS_LDT	0x0082U
+#define ACCESS_LDT	0x0082U /* SDM 3C 25.4.1 */
 #define ACCESS_UNUSABLE 0x10000U
 
-#define CR0_AFTER_INIT	0x60000010ULL /* SDM 3A table 9-1 */
 #define MSR_BITMAP_SIZE 4096U
 #define X2APIC_TPR	0x808U
 #define X2APIC_EOI	0x80bU
@@ -53,22 +42,16 @@ static void msr_bitmap_permit(uint32_t msr, bool read, bool write)
 	}
 }
 
-/* An allow-list: what is not here exits. All of these belong to the vCPU: they are in the VMCS or
- * are exchanged when another vCPU is loaded. */
+/* An allow-list: what is not here exits. */
 void vmx_msr_bitmap_build(void)
 {
-	static const uint32_t own[] = {
-		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,		MSR_LSTAR,
-		MSR_CSTAR,   MSR_FMASK,	  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
-	};
-
 	if (msr_bitmap != NULL) {
 		return;
 	}
 	msr_bitmap = mem_alloc(MSR_BITMAP_SIZE);
 	memset(msr_bitmap, 0xff, MSR_BITMAP_SIZE);
-	for (size_t i = 0; i < ARRAY_COUNT(own); i++) {
-		msr_bitmap_permit(own[i], true, true);
+	for (size_t i = 0; i < GUEST_STATE_MSRS; i++) {
+		msr_bitmap_permit(guest_state_msrs[i], true, true);
 	}
 	if (vmx_controls.has_apicv) {
 		/* Virtualised by the CPU (SDM 3C 30.5); nothing reaches the real APIC. */
@@ -93,7 +76,7 @@ static void state_set_controls(struct vcpu *vcpu, bool is_64bit)
 	vmcs_write(VMCS_SECONDARY_CONTROLS, vmx_controls.secondary);
 	vmcs_write(VMCS_EXIT_CONTROLS, vmx_controls.exit);
 	vmcs_write(VMCS_ENTRY_CONTROLS, vmx_controls.entry | (is_64bit ? ENTRY_GUEST_64BIT : 0));
-	vmcs_write(VMCS_EXCEPTION_BITMAP, INTERCEPTED_EXCEPTIONS);
+	vmcs_write(VMCS_EXCEPTION_BITMAP, GUEST_STATE_EXCEPTIONS);
 	vmcs_write(VMCS_PAGE_FAULT_MASK, 0);
 	vmcs_write(VMCS_PAGE_FAULT_MATCH, 0);
 	vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
@@ -161,55 +144,37 @@ static void state_set_host(void)
 	vmcs_write(VMCS_HOST_RIP, (uint64_t)vmx_exit);
 }
 
-static void state_set_segment(enum vmcs_segment segment, uint16_t selector, uint64_t base,
-			      uint32_t limit, uint32_t access)
+static void state_set_segment(enum vmcs_segment number, const struct guest_segment *segment)
 {
-	vmcs_write(VMCS_GUEST_ES_SELECTOR + 2 * segment, selector);
-	vmcs_write(VMCS_GUEST_ES_BASE + 2 * segment, base);
-	vmcs_write(VMCS_GUEST_ES_LIMIT + 2 * segment, limit);
-	vmcs_write(VMCS_GUEST_ES_ACCESS + 2 * segment, access);
+	vmcs_write(VMCS_GUEST_ES_SELECTOR + 2 * number, segment->selector);
+	vmcs_write(VMCS_GUEST_ES_BASE + 2 * number, segment->base);
+	vmcs_write(VMCS_GUEST_ES_LIMIT + 2 * number, segment->limit);
+	vmcs_write(VMCS_GUEST_ES_ACCESS + 2 * number, segment->access);
 }
 
-static void state_set_data_segments(uint32_t limit, uint32_t access)
+static void state_set_segments(const struct guest_state *state)
 {
 	static const enum vmcs_segment data[] = {SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
+	const struct guest_segment ldt = {.access = ACCESS_LDT, .limit = 0xffff};
 
+	state_set_segment(SEG_CS, &state->cs);
 	for (size_t i = 0; i < ARRAY_COUNT(data); i++) {
-		state_set_segment(data[i], 0, 0, limit, access);
+		state_set_segment(data[i], &state->data);
 	}
-	state_set_segment(SEG_TR, 0, 0, 0xffff, ACCESS_TSS);
-	state_set_segment(SEG_LDTR, 0, 0, 0xffff, ACCESS_LDT | ACCESS_UNUSABLE);
+	state_set_segment(SEG_TR, &state->tss);
+	state_set_segment(SEG_LDTR, &ldt);
+	vmcs_write(VMCS_GUEST_ES_ACCESS + 2 * SEG_LDTR, ACCESS_LDT | ACCESS_UNUSABLE);
 }
 
-/* 64-bit mode with paging, flat segments, interrupts off: as the manifest's record says. The
- * selectors are null: the guest loads its own GDT before it loads a segment register. */
-static void state_set_guest_64bit(const struct virt_start *start)
+static void state_set_guest(const struct guest_state *state)
 {
-	state_set_segment(SEG_CS, 8, 0, 0xffffffffU, ACCESS_CODE_64);
-	state_set_data_segments(0xffffffffU, ACCESS_DATA);
-	vmx_cr_reset(CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG, CR4_PAE);
-	vmcs_write(VMCS_GUEST_CR3, start->cr3);
-	vmcs_write(VMCS_GUEST_EFER, EFER_LME | EFER_LMA | EFER_NXE);
-	vmcs_write(VMCS_GUEST_RIP, start->rip);
-}
-
-/* After a start-up IPI (SDM 3A 9.4.4.2): real mode at vector << 12. */
-static void state_set_guest_real(const struct virt_start *start)
-{
-	uint16_t selector = (uint16_t)(start->sipi_vector << 8);
-
-	state_set_segment(SEG_CS, selector, (uint64_t)selector << 4, 0xffff, ACCESS_CODE_16);
-	state_set_data_segments(0xffff, ACCESS_DATA_16);
-	vmx_cr_reset(CR0_AFTER_INIT, 0);
-	vmcs_write(VMCS_GUEST_CR3, 0);
-	vmcs_write(VMCS_GUEST_EFER, 0);
-	vmcs_write(VMCS_GUEST_RIP, 0);
-}
-
-static void state_set_guest_common(void)
-{
+	state_set_segments(state);
+	vmx_cr_reset(state->cr0, state->cr4);
+	vmcs_write(VMCS_GUEST_CR3, state->cr3);
+	vmcs_write(VMCS_GUEST_EFER, state->efer);
+	vmcs_write(VMCS_GUEST_RIP, state->rip);
 	vmcs_write(VMCS_GUEST_RSP, 0);
-	vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_ALWAYS_SET);
+	vmcs_write(VMCS_GUEST_RFLAGS, state->rflags);
 	vmcs_write(VMCS_GUEST_GDTR_BASE, 0);
 	vmcs_write(VMCS_GUEST_GDTR_LIMIT, 0xffff);
 	vmcs_write(VMCS_GUEST_IDTR_BASE, 0);
@@ -218,7 +183,7 @@ static void state_set_guest_common(void)
 	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
 	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
 	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
-	vmcs_write(VMCS_GUEST_DR7, 0x400);
+	vmcs_write(VMCS_GUEST_DR7, state->dr7);
 	vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
@@ -228,12 +193,12 @@ static void state_set_guest_common(void)
 
 void vmx_state_reset(struct vcpu *vcpu, const struct virt_start *start)
 {
+	struct vmx_vcpu *vmx = vcpu->backend;
+	struct guest_state state;
+
+	guest_state_start(start, &state);
+	vmx->dr6 = state.dr6;
 	state_set_controls(vcpu, !start->is_real_mode);
 	state_set_host();
-	state_set_guest_common();
-	if (start->is_real_mode) {
-		state_set_guest_real(start);
-	} else {
-		state_set_guest_64bit(start);
-	}
+	state_set_guest(&state);
 }

@@ -181,7 +181,6 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, const struct virt_start *start)
 
 	memset(vmx, 0, sizeof(*vmx));
 	vmx->vmcs = vmcs;
-	vmx->dr6 = 0xffff0ff0; /* SDM 3A table 9-1 */
 	if (!vmx_region_instruction(false, vmcs)) {
 		panic("VMCLEAR of 0x%lx failed", vmcs.value);
 	}
@@ -209,10 +208,7 @@ static void vmx_vcpu_load(struct vcpu *vcpu)
 		wrmsr(MSR_TSC_AUX, vmx->tsc_aux);
 	}
 	write_cr2(vmx->cr2);
-	__asm__ volatile("mov %0, %%db0" : : "r"(vmx->dr[0]));
-	__asm__ volatile("mov %0, %%db1" : : "r"(vmx->dr[1]));
-	__asm__ volatile("mov %0, %%db2" : : "r"(vmx->dr[2]));
-	__asm__ volatile("mov %0, %%db3" : : "r"(vmx->dr[3]));
+	debug_addresses_load(vmx->dr);
 	write_dr6(vmx->dr6);
 }
 
@@ -226,10 +222,7 @@ static void vmx_vcpu_unload(struct vcpu *vcpu)
 	vmx->cstar = rdmsr(MSR_CSTAR);
 	vmx->syscall_mask = rdmsr(MSR_FMASK);
 	vmx->cr2 = read_cr2();
-	__asm__ volatile("mov %%db0, %0" : "=r"(vmx->dr[0]));
-	__asm__ volatile("mov %%db1, %0" : "=r"(vmx->dr[1]));
-	__asm__ volatile("mov %%db2, %0" : "=r"(vmx->dr[2]));
-	__asm__ volatile("mov %%db3, %0" : "=r"(vmx->dr[3]));
+	debug_addresses_save(vmx->dr);
 	vmx->dr6 = read_dr6();
 }
 

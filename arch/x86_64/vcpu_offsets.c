@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Structure offsets for entry.S: compiled to assembly, from which the build takes the numbers. */
+/* Structure offsets for the entry.S of both backends: compiled to assembly, from which the build
+ * takes the numbers. */
 #include "hv/vcpu.h"
 
 #define OFFSET(name, type, member) \
 	__asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(__builtin_offsetof(type, member)))
 
-void vmx_offsets(void);
+void vcpu_offsets(void);
 
-void vmx_offsets(void)
+void vcpu_offsets(void)
 {
 	OFFSET(VCPU_RAX, struct vcpu, regs[REG_RAX]);
 	OFFSET(VCPU_RCX, struct vcpu, regs[REG_RCX]);
