@@ -12,6 +12,10 @@
 #include "hv/manifest.h"
 
 #define CPUID_1_ECX_VMX	       (1U << 5)
+#define CPUID_EXTENDED	       0x80000001U
+#define CPUID_ECX_SVM	       (1U << 2)
+#define CPUID_SVM	       0x8000000aU
+#define CPUID_SVM_NESTED       (1U << 0)
 #define CPUID_1_ECX_SSE42      (1U << 20)
 #define CPUID_1_ECX_HYPERVISOR (1U << 31)
 #define ALLOWED_1_SECONDARY    (1ULL << 63) /* SDM 3D A.3.2: allowed-1 bits are the high half */
@@ -33,20 +37,40 @@ static bool vendor_is(const char *name)
 	       memcmp(&r.ecx, name + 8, 4) == 0;
 }
 
-static EFI_STATUS refuse_without_vmx(uint32_t features)
+static EFI_STATUS refuse_without_virtualisation(uint32_t features)
 {
-	if (vendor_is("AuthenticAMD") || vendor_is("HygonGenuine")) {
-		console_print("This is an AMD CPU. AMD-V is not supported by this image yet: start "
-			      "it on a CPU with Intel VT-x.\n");
-	} else if ((features & CPUID_1_ECX_HYPERVISOR) != 0) {
-		console_print("This virtual machine has no VT-x. Turn on nested virtualisation for "
-			      "it\n(KVM: kvm_intel nested=1 and -cpu host).\n");
+	bool is_amd = vendor_is("AuthenticAMD") || vendor_is("HygonGenuine");
+
+	if ((features & CPUID_1_ECX_HYPERVISOR) != 0) {
+		console_print("This virtual machine has no VT-x and no AMD-V. Turn on nested "
+			      "virtualisation for it\n(KVM: kvm_intel or kvm_amd nested=1 and -cpu "
+			      "host).\n");
+	} else if (is_amd) {
+		console_print(
+			"This CPU offers no AMD-V. Turn on \"SVM Mode\" (AMD-V) in the "
+			"firmware's set-up; if there is\nno such switch, the CPU lacks it.\n");
 	} else {
 		console_print("This CPU offers no VT-x. Turn on \"Intel Virtualization "
 			      "Technology\" (VT-x, VMX) in the firmware's\nset-up; if there is no "
 			      "such switch, the CPU lacks it.\n");
 	}
 	return EFI_UNSUPPORTED;
+}
+
+/* AMD APM 2, 15.4: a CPU may offer AMD-V with the firmware's switch off. */
+static EFI_STATUS check_svm(void)
+{
+	if ((rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) != 0) {
+		console_print("AMD-V is locked off by the firmware. Turn on \"SVM Mode\" (AMD-V) "
+			      "in its set-up, save, and switch\nthe machine off and on.\n");
+		return EFI_UNSUPPORTED;
+	}
+	if ((cpuid_if_offered(CPUID_SVM, 0).edx & CPUID_SVM_NESTED) == 0) {
+		console_print("This CPU's AMD-V has no nested paging (NPT).\nUse a CPU made since "
+			      "2008 (Barcelona or later); in a virtual machine, turn it on.\n");
+		return EFI_UNSUPPORTED;
+	}
+	return EFI_SUCCESS;
 }
 
 /* SDM 3C 23.7: the MSR is 0 after reset; ring 0 may set it as long as it is not locked. */
@@ -69,24 +93,39 @@ static bool has_ept_and_unrestricted_guest(void)
 	       (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_CAPS_NEEDED) == EPT_CAPS_NEEDED;
 }
 
-EFI_STATUS check_cpu(void)
+static EFI_STATUS check_vmx(void)
 {
-	uint32_t features = cpuid(1, 0).ecx;
-
-	if ((features & CPUID_1_ECX_VMX) == 0) {
-		return refuse_without_vmx(features);
-	}
 	if (vmx_is_locked_off()) {
 		console_print("VT-x is locked off by the firmware. Turn on \"Intel Virtualization "
 			      "Technology\" (VT-x, VMX)\nin its set-up, save, and switch the "
 			      "machine off and on.\n");
 		return EFI_UNSUPPORTED;
 	}
-	if (!has_ept_and_unrestricted_guest() || (features & CPUID_1_ECX_SSE42) == 0) {
+	if (!has_ept_and_unrestricted_guest()) {
 		console_print(
 			"This CPU's VT-x has no extended page tables (EPT) or no unrestricted "
 			"guest mode.\nUse a CPU made since 2010 (Westmere or later); in a "
 			"virtual machine, turn both on.\n");
+		return EFI_UNSUPPORTED;
+	}
+	return EFI_SUCCESS;
+}
+
+EFI_STATUS check_cpu(void)
+{
+	uint32_t features = cpuid(1, 0).ecx;
+	bool has_svm = (cpuid_if_offered(CPUID_EXTENDED, 0).ecx & CPUID_ECX_SVM) != 0;
+	EFI_STATUS status;
+
+	if (!has_svm && (features & CPUID_1_ECX_VMX) == 0) {
+		return refuse_without_virtualisation(features);
+	}
+	status = has_svm ? check_svm() : check_vmx();
+	if (EFI_ERROR(status)) {
+		return status;
+	}
+	if ((features & CPUID_1_ECX_SSE42) == 0) {
+		console_print("This CPU has no SSE4.2 instructions: use one made since 2011.\n");
 		return EFI_UNSUPPORTED;
 	}
 	if ((read_cr4() & CR4_LA57) != 0) {
