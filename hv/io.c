@@ -136,8 +136,7 @@ static bool mmio_access(struct vcpu *vcpu, gpa_t address, const struct mmio_inst
 			     : vpci_mmio_read(&partition->vpci, address, mov->size, &value);
 	spin_unlock(&partition->device_lock);
 	if (done && !mov->is_write) {
-		register_set(vcpu, mov->reg,
-			     mmio_decode_load(mov, register_get(vcpu, mov->reg), value));
+		register_set(vcpu, mov->reg, mmio_decode_load(mov, value));
 	}
 	return done;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes: the decoder stays inside them, and what it accepts is consistent. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "hv/mmio_decode.h"
 
@@ -24,20 +23,17 @@ static void check_one(const uint8_t *data, size_t size, bool is_64bit)
 		return;
 	}
 	check(insn.length >= 2 && insn.length <= 15 && insn.length <= size);
-	check(insn.size == 1 || insn.size == 2 || insn.size == 4 || insn.size == 8);
-	check(insn.reg < (is_64bit ? 16 : 8) && (is_64bit || insn.size < 8));
-	check(!insn.is_high_byte || insn.reg < 4);
-	check(insn.is_write || (insn.result_size >= insn.size && !insn.has_immediate));
+	check(insn.size == 4 || (insn.size == 8 && is_64bit));
+	check(insn.reg < (is_64bit ? 16 : 8));
+	check(insn.is_write || !insn.has_immediate);
 	/* Bytes after the instruction do not matter; one byte less is not enough. */
 	check(mmio_decode(data, insn.length, is_64bit, &again) == 0);
-	check(memcmp(&insn, &again, sizeof(insn)) == 0);
+	check(insn.length == again.length && insn.is_write == again.is_write &&
+	      insn.size == again.size && insn.has_immediate == again.has_immediate &&
+	      insn.immediate == again.immediate && insn.reg == again.reg);
 	check(mmio_decode(data, insn.length - 1U, is_64bit, &again) != 0);
 	loaded = mmio_decode_store(&insn, 0x8182838485868788ULL);
 	check(insn.size == 8 || loaded >> (8 * insn.size) == 0);
-	if (!insn.is_write) {
-		loaded = mmio_decode_load(&insn, ~0ULL, 0);
-		check(insn.result_size != 8 || loaded == 0);
-	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,50 +16,45 @@ gas_64:
 	entry	movl %eax, 0x12345678(%rdi)
 	entry	movl (%rsi), %r15d
 	entry	movq %r9, 8(%r13)
-	entry	movw %cx, (%r12)
-	entry	movb %sil, (%rsp)
-	entry	movb %ah, 4(%rax,%rcx,8)
 	entry	movl gas_64(%rip), %edx
 	entry	movl $1, 0x10(%rip)
 	entry	movq $-1, (%rax)
-	entry	movw $0x1234, 0x1000(%rbp,%r14,2)
-	entry	movb $7, (%r13)
 	entry	movl $0, 0x7ee00000
-	entry	movzbl (%rdx), %eax
-	entry	movzwl 2(%rdx), %r8d
-	entry	movsbq (%r10), %rax
-	entry	movswl (%rbx,%rbx), %ecx
-	entry	movzbw 1(%rdi), %ax
 	entry	movl %gs:(%rax), %eax
 	entry	movl %fs:0x10(%rip), %eax
-	entry	movl (%eax), %ecx
-	entry	movl %ecx, 4(%r8d)
-	entry	movabs 0x1122334455667788, %al
-	entry	movabs %rax, 0x1122334455667788
 	entry	movl %cs:(%rax), %eax
-	entry	movabs %ax, 0x1122334455667788
+	entry	movl %edx, 4(%rax,%rcx,8)
+	entry	movq 0x1000(%rbp,%r14,2), %rdi
+	entry	movq $1, (%r13)
 	.byte	0
 
 	/* Decoded in 32-bit code. */
 	.code32
 gas_32:
-	entry	movl %eax, 0xfee00000
-	entry	movl 0xfee00000, %eax
 	entry	movl 0xfee00000, %ebx
-	entry	movw %si, 4(%ebp)
-	entry	movb %bh, (%esp)
+	entry	movl %ecx, 0xfee00000
+	entry	movl %fs:(%eax), %ecx
 	entry	movl $5, 8(%ecx,%edx,4)
-	entry	movw $5, 8(%ecx,%edx,4)
-	entry	movzbl (%esi), %edi
-	entry	movswl (%esi), %edi
-	entry	movl %fs:(%eax), %eax
-	entry	movb %al, 0xc0000000
-	entry	movb $1, %es:(%edi)
 	.byte	0
 
 	/* Refused in 64-bit code. */
 	.code64
 gas_refused:
+	entry	movw %cx, (%r12)
+	entry	movb %sil, (%rsp)
+	entry	movb %ah, 4(%rax,%rcx,8)
+	entry	movw $0x1234, 0x1000(%rbp,%r14,2)
+	entry	movb $7, (%r13)
+	entry	movzbl (%rdx), %eax
+	entry	movzwl 2(%rdx), %r8d
+	entry	movsbq (%r10), %rax
+	entry	movswl (%rbx,%rbx), %ecx
+	entry	movzbw 1(%rdi), %ax
+	entry	movl (%eax), %ecx
+	entry	movl %ecx, 4(%r8d)
+	entry	movabs 0x1122334455667788, %al
+	entry	movabs %rax, 0x1122334455667788
+	entry	movabs %ax, 0x1122334455667788
 	entry	movl %eax, %ecx
 	entry	movb $1, %al
 	entry	addl %eax, (%rbx)
