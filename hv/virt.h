@@ -81,8 +81,6 @@ enum virt_register {
 	VIRT_CR4,
 	VIRT_EFER,
 	VIRT_CS_BASE,
-	VIRT_FS_BASE,
-	VIRT_GS_BASE,
 	VIRT_PAT,
 	VIRT_CPL,      /* read only */
 	VIRT_IS_64BIT, /* read only: running 64-bit code */

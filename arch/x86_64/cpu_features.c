@@ -43,23 +43,12 @@ static void detect_brand(void)
 static void detect_basic(void)
 {
 	struct cpuid_regs r = cpuid(1, 0);
-	uint32_t family = r.eax >> 8 & 0xf;
-	uint32_t model = r.eax >> 4 & 0xf;
 
-	/* SDM 2A, CPUID leaf 1: the extended fields count for these families only. */
-	if (family == 6 || family == 15) {
-		model |= (r.eax >> 16 & 0xf) << 4;
-	}
-	features.family = family == 15 ? family + (r.eax >> 20 & 0xff) : family;
-	features.model = model;
-	features.stepping = r.eax & 0xf;
 	features.has_vmx = BIT(r.ecx, 5);
 	features.has_pcid = BIT(r.ecx, 17);
 	features.has_x2apic = BIT(r.ecx, 21);
 	features.has_tsc_deadline = BIT(r.ecx, 24);
 	features.has_xsave = BIT(r.ecx, 26);
-	features.is_virtual = BIT(r.ecx, 31);
-	features.has_machine_check = BIT(r.edx, 7);
 	features.has_xsaves = BIT(cpuid_if_offered(0xd, 1).eax, 3);
 }
 
@@ -73,14 +62,12 @@ static void detect_structured(void)
 	features.has_rtm = BIT(r.ebx, 11);
 	features.has_smap = BIT(r.ebx, 20);
 	features.has_umip = BIT(r.ecx, 2);
-	features.has_la57 = BIT(r.ecx, 16);
 	features.has_md_clear = BIT(r.edx, 10);
 	features.has_ibrs = BIT(r.edx, 26);
 	features.has_ibpb = BIT(r.edx, 26);
 	features.has_stibp = BIT(r.edx, 27);
 	features.has_l1d_flush = BIT(r.edx, 28);
 	features.has_arch_capabilities = BIT(r.edx, 29);
-	features.has_ssbd = BIT(r.edx, 31);
 	if (features.has_arch_capabilities) {
 		features.arch_capabilities = rdmsr(MSR_ARCH_CAPABILITIES);
 	}
@@ -101,7 +88,6 @@ static void detect_extended(void)
 		features.has_ibpb |= BIT(r.ebx, 12);
 		features.has_ibrs |= BIT(r.ebx, 14);
 		features.has_stibp |= BIT(r.ebx, 15);
-		features.has_ssbd |= BIT(r.ebx, 24);
 		features.has_automatic_ibrs = BIT(cpuid_if_offered(0x80000021U, 0).eax, 8);
 	}
 }

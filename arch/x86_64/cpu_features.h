@@ -20,21 +20,16 @@ enum cpu_vendor {
 struct cpu_features {
 	enum cpu_vendor vendor;
 	char brand[49];
-	uint32_t family;
-	uint32_t model;
-	uint32_t stepping;
 	uint32_t physical_bits; /* of a physical address */
-	bool is_virtual;	/* another hypervisor runs below */
 
 	bool has_vmx, has_svm;
 	bool has_x2apic, has_tsc_deadline, has_invariant_tsc, has_rdtscp;
-	bool has_nx, has_pages_1g, has_smep, has_smap, has_umip, has_pcid, has_la57;
+	bool has_nx, has_pages_1g, has_smep, has_smap, has_umip, has_pcid;
 	bool has_fsgsbase, has_invpcid;
 	bool has_xsave, has_xsaves;
-	bool has_machine_check;
 
 	/* For mitigation.c. */
-	bool has_arch_capabilities, has_ibrs, has_ibpb, has_stibp, has_ssbd, has_l1d_flush;
+	bool has_arch_capabilities, has_ibrs, has_ibpb, has_stibp, has_l1d_flush;
 	bool has_md_clear, has_rtm;
 	bool has_automatic_ibrs; /* AMD */
 	uint64_t arch_capabilities;

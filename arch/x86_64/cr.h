@@ -7,12 +7,10 @@
 
 #define CR0_PE (1ULL << 0)
 #define CR0_MP (1ULL << 1)
-#define CR0_EM (1ULL << 2)
 #define CR0_TS (1ULL << 3)
 #define CR0_ET (1ULL << 4)
 #define CR0_NE (1ULL << 5)
 #define CR0_WP (1ULL << 16)
-#define CR0_AM (1ULL << 18)
 #define CR0_NW (1ULL << 29)
 #define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
@@ -25,33 +23,24 @@
 #define CR4_PAE	       (1ULL << 5)
 #define CR4_MCE	       (1ULL << 6)
 #define CR4_PGE	       (1ULL << 7)
-#define CR4_PCE	       (1ULL << 8)
 #define CR4_OSFXSR     (1ULL << 9)
 #define CR4_OSXMMEXCPT (1ULL << 10)
 #define CR4_UMIP       (1ULL << 11)
 #define CR4_LA57       (1ULL << 12)
 #define CR4_VMXE       (1ULL << 13)
-#define CR4_SMXE       (1ULL << 14)
 #define CR4_FSGSBASE   (1ULL << 16)
 #define CR4_PCIDE      (1ULL << 17)
 #define CR4_OSXSAVE    (1ULL << 18)
 #define CR4_SMEP       (1ULL << 20)
 #define CR4_SMAP       (1ULL << 21)
-#define CR4_PKE	       (1ULL << 22)
-#define CR4_CET	       (1ULL << 23)
-#define CR4_PKS	       (1ULL << 24)
 /* What a guest may set where the CPU has it. */
 #define CR4_GUEST                                                                          \
 	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |    \
 	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | \
 	 CR4_SMEP | CR4_SMAP)
 
-#define RFLAGS_CF	  (1ULL << 0)
 #define RFLAGS_ALWAYS_SET (1ULL << 1)
-#define RFLAGS_ZF	  (1ULL << 6)
 #define RFLAGS_TF	  (1ULL << 8)
-#define RFLAGS_IF	  (1ULL << 9)
-#define RFLAGS_VM	  (1ULL << 17)
 
 #define XCR0_X87 (1ULL << 0)
 #define XCR0_SSE (1ULL << 1)
@@ -73,13 +62,11 @@ CR_ACCESSORS(cr0)
 CR_ACCESSORS(cr2)
 CR_ACCESSORS(cr3)
 CR_ACCESSORS(cr4)
-CR_ACCESSORS(cr8)
 CR_ACCESSORS(dr0)
 CR_ACCESSORS(dr1)
 CR_ACCESSORS(dr2)
 CR_ACCESSORS(dr3)
 CR_ACCESSORS(dr6)
-CR_ACCESSORS(dr7)
 
 /* DR0 to DR3. */
 static inline void debug_addresses_load(const uint64_t dr[4])
@@ -114,14 +101,6 @@ static inline void write_xcr0(uint64_t value)
 			 :
 			 : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(0)
 			 : "memory");
-}
-
-static inline uint64_t read_rflags(void)
-{
-	uint64_t value;
-
-	__asm__ volatile("pushfq\n\tpopq %0" : "=r"(value) : : "memory");
-	return value;
 }
 
 #endif

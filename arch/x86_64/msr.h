@@ -12,22 +12,18 @@
 
 #define MSR_TSC		      0x010U
 #define MSR_APIC_BASE	      0x01bU
-#define APIC_BASE_BSP	      (1ULL << 8)
 #define APIC_BASE_X2APIC      (1ULL << 10)
 #define APIC_BASE_ENABLE      (1ULL << 11)
 #define APIC_BASE_ADDRESS     0x000ffffffffff000ULL
 #define MSR_FEATURE_CONTROL   0x03aU
 #define FEATURE_CONTROL_LOCK  (1ULL << 0)
 #define FEATURE_CONTROL_VMX   (1ULL << 2) /* VMX outside SMX */
-#define MSR_TSC_ADJUST	      0x03bU
 #define MSR_SPEC_CTRL	      0x048U
 #define SPEC_CTRL_IBRS	      (1ULL << 0)
 #define SPEC_CTRL_STIBP	      (1ULL << 1)
-#define SPEC_CTRL_SSBD	      (1ULL << 2)
 #define MSR_PRED_CMD	      0x049U
 #define PRED_CMD_IBPB	      (1ULL << 0)
 #define MSR_BIOS_SIGN_ID      0x08bU
-#define MSR_MTRRCAP	      0x0feU
 #define MSR_ARCH_CAPABILITIES 0x10aU
 #define MSR_FLUSH_CMD	      0x10bU
 #define FLUSH_CMD_L1D	      (1ULL << 0)
@@ -35,24 +31,16 @@
 #define MSR_SYSENTER_ESP      0x175U
 #define MSR_SYSENTER_EIP      0x176U
 #define MSR_MCG_CAP	      0x179U
-#define MSR_MCG_STATUS	      0x17aU
 #define MSR_MISC_ENABLE	      0x1a0U
-#define MSR_DEBUGCTL	      0x1d9U
 #define MSR_PAT		      0x277U
 #define PAT_RESET_VALUE	      0x0007040600070406ULL /* WB, WT, UC-, UC, twice */
-#define MSR_MTRR_DEF_TYPE     0x2ffU
-#define MSR_PERF_GLOBAL_CTRL  0x38fU
 #define MSR_TSC_DEADLINE      0x6e0U
 #define MSR_X2APIC_FIRST      0x800U
-#define MSR_X2APIC_LAST	      0x8ffU
-#define MSR_XSS		      0xda0U
 
 /* ARCH_CAPABILITIES: set means that the CPU does not have the flaw, or has the help. */
 #define ARCH_CAP_RDCL_NO	    (1ULL << 0)
 #define ARCH_CAP_IBRS_ALL	    (1ULL << 1)
-#define ARCH_CAP_RSBA		    (1ULL << 2)
 #define ARCH_CAP_SKIP_L1DFL_VMENTRY (1ULL << 3)
-#define ARCH_CAP_SSB_NO		    (1ULL << 4)
 #define ARCH_CAP_MDS_NO		    (1ULL << 5)
 #define ARCH_CAP_TAA_NO		    (1ULL << 8)
 #define ARCH_CAP_FBSDP_NO	    (1ULL << 14)
@@ -62,23 +50,18 @@
 #define ARCH_CAP_RFDS_CLEAR	    (1ULL << 28)
 
 #define MSR_VMX_BASIC		    0x480U
-#define MSR_VMX_PINBASED_CTLS	    0x481U
 #define MSR_VMX_PROCBASED_CTLS	    0x482U
-#define MSR_VMX_EXIT_CTLS	    0x483U
-#define MSR_VMX_ENTRY_CTLS	    0x484U
 #define MSR_VMX_MISC		    0x485U
 #define MSR_VMX_CR0_FIXED0	    0x486U
 #define MSR_VMX_CR0_FIXED1	    0x487U
 #define MSR_VMX_CR4_FIXED0	    0x488U
 #define MSR_VMX_CR4_FIXED1	    0x489U
-#define MSR_VMX_VMCS_ENUM	    0x48aU
 #define MSR_VMX_PROCBASED_CTLS2	    0x48bU
 #define MSR_VMX_EPT_VPID_CAP	    0x48cU
 #define MSR_VMX_TRUE_PINBASED_CTLS  0x48dU
 #define MSR_VMX_TRUE_PROCBASED_CTLS 0x48eU
 #define MSR_VMX_TRUE_EXIT_CTLS	    0x48fU
 #define MSR_VMX_TRUE_ENTRY_CTLS	    0x490U
-#define MSR_VMX_VMFUNC		    0x491U
 
 #define MSR_EFER	   0xc0000080U
 #define EFER_SCE	   (1ULL << 0)

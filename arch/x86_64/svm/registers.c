@@ -41,8 +41,6 @@ uint64_t svm_register_read(struct vcpu *vcpu, enum virt_register reg)
 	case VIRT_CR4: return vmcb->cr4;
 	case VIRT_EFER: return vmcb->efer & ~EFER_SVME;
 	case VIRT_CS_BASE: return vmcb->cs.base;
-	case VIRT_FS_BASE: return vmcb->fs.base;
-	case VIRT_GS_BASE: return vmcb->gs.base;
 	case VIRT_PAT: return vmcb->pat;
 	case VIRT_IS_64BIT:
 		return (vmcb->efer & EFER_LMA) != 0 && (vmcb->cs.attributes & ATTRIBUTE_LONG) != 0;
@@ -58,13 +56,11 @@ void svm_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 	switch (reg) {
 	case VIRT_RIP: vmcb->rip = value; break;
 	case VIRT_RSP: vmcb->rsp = value; break;
-	case VIRT_RFLAGS: vmcb->rflags = value; break;
 	case VIRT_CR0:
 		vmcb->cr0 = (value & ~CR0_KEPT) | CR0_ET;
 		vmcb->efer = efer_following_paging(vmcb, vmcb->cr0);
 		svm_flush_translations(vcpu); /* as the MOV itself would (APM 2, 5.5.2) */
 		break;
-	case VIRT_CR3: vmcb->cr3 = value; break;
 	case VIRT_CR4:
 		vmcb->cr4 = value | CR4_MCE;
 		svm_flush_translations(vcpu);
@@ -73,11 +69,7 @@ void svm_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 		vmcb->efer = value | EFER_SVME;
 		svm_flush_translations(vcpu); /* NXE */
 		break;
-	case VIRT_CS_BASE: vmcb->cs.base = value; break;
-	case VIRT_FS_BASE: vmcb->fs.base = value; break;
-	case VIRT_GS_BASE: vmcb->gs.base = value; break;
 	case VIRT_PAT: vmcb->pat = value; break;
-	case VIRT_IS_64BIT:
-	case VIRT_CPL: break;
+	default: break; /* nobody writes the others */
 	}
 }

@@ -79,8 +79,6 @@ uint64_t vmx_register_read(struct vcpu *vcpu, enum virt_register reg)
 		return (vmcs_read(VMCS_GUEST_CR4) & ~mask) | (vmcs_read(VMCS_CR4_SHADOW) & mask);
 	case VIRT_EFER: return vmcs_read(VMCS_GUEST_EFER);
 	case VIRT_CS_BASE: return vmcs_read(VMCS_GUEST_CS_BASE);
-	case VIRT_FS_BASE: return vmcs_read(VMCS_GUEST_FS_BASE);
-	case VIRT_GS_BASE: return vmcs_read(VMCS_GUEST_GS_BASE);
 	case VIRT_PAT: return vmcs_read(VMCS_GUEST_PAT);
 	case VIRT_IS_64BIT: /* CS.L, SDM 3C table 25-2 */
 		return (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA) != 0 &&
@@ -95,25 +93,19 @@ void vmx_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 	switch (reg) {
 	case VIRT_RIP: vmcs_write(VMCS_GUEST_RIP, value); break;
 	case VIRT_RSP: vmcs_write(VMCS_GUEST_RSP, value); break;
-	case VIRT_RFLAGS: vmcs_write(VMCS_GUEST_RFLAGS, value); break;
 	case VIRT_CR0:
 		cr0_follow_paging(vmx_register_read(vcpu, VIRT_CR0), value);
 		vmcs_write(VMCS_CR0_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR0, cr0_real(value));
 		vmx_flush_translations(vcpu); /* as the MOV itself would (SDM 3A 4.10.4.1) */
 		break;
-	case VIRT_CR3: vmcs_write(VMCS_GUEST_CR3, value); break;
 	case VIRT_CR4:
 		vmcs_write(VMCS_CR4_SHADOW, value);
 		vmcs_write(VMCS_GUEST_CR4, value | vmx_controls.cr4_fixed0 | CR4_FORCED);
 		vmx_flush_translations(vcpu);
 		break;
 	case VIRT_EFER: vmcs_write(VMCS_GUEST_EFER, value); break;
-	case VIRT_CS_BASE: vmcs_write(VMCS_GUEST_CS_BASE, value); break;
-	case VIRT_FS_BASE: vmcs_write(VMCS_GUEST_FS_BASE, value); break;
-	case VIRT_GS_BASE: vmcs_write(VMCS_GUEST_GS_BASE, value); break;
 	case VIRT_PAT: vmcs_write(VMCS_GUEST_PAT, value); break;
-	case VIRT_IS_64BIT:
-	case VIRT_CPL: break;
+	default: break; /* nobody writes the others */
 	}
 }

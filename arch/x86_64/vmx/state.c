@@ -4,6 +4,7 @@
  * state, guest state and controls are separate functions; nothing is left at what was there before.
  */
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/descriptors.h"
 #include "arch/x86_64/guest_state.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/vmx/vmx.h"
@@ -102,32 +103,19 @@ static void state_set_controls(struct vcpu *vcpu, bool is_64bit)
 	}
 }
 
-/* Base of the current TSS from its descriptor in the GDT (SDM 3A 7.2.3). */
-static uint64_t state_tss_base(uint64_t gdt_base, uint16_t selector)
-{
-	const uint64_t *entry = (const uint64_t *)(gdt_base + (selector & 0xfff8U));
-
-	return ((entry[0] >> 16) & 0xffffff) | ((entry[0] >> 56) << 24) | (entry[1] << 32);
-}
-
 static void state_set_host(void)
 {
-	struct descriptor_register gdt;
+	const struct cpu_tables *tables = this_cpu()->tables;
 	struct descriptor_register idt;
-	uint16_t cs;
-	uint16_t tr;
 
-	__asm__ volatile("sgdt %0" : "=m"(gdt));
 	__asm__ volatile("sidt %0" : "=m"(idt));
-	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
-	__asm__ volatile("str %0" : "=r"(tr));
-	vmcs_write(VMCS_HOST_CS_SELECTOR, cs);
+	vmcs_write(VMCS_HOST_CS_SELECTOR, SELECTOR_CODE);
 	vmcs_write(VMCS_HOST_SS_SELECTOR, 0);
 	vmcs_write(VMCS_HOST_DS_SELECTOR, 0);
 	vmcs_write(VMCS_HOST_ES_SELECTOR, 0);
 	vmcs_write(VMCS_HOST_FS_SELECTOR, 0);
 	vmcs_write(VMCS_HOST_GS_SELECTOR, 0);
-	vmcs_write(VMCS_HOST_TR_SELECTOR, tr);
+	vmcs_write(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
 	vmcs_write(VMCS_HOST_CR0, read_cr0());
 	vmcs_write(VMCS_HOST_CR3, read_cr3());
 	vmcs_write(VMCS_HOST_CR4, read_cr4());
@@ -135,8 +123,8 @@ static void state_set_host(void)
 	vmcs_write(VMCS_HOST_PAT, rdmsr(MSR_PAT));
 	vmcs_write(VMCS_HOST_FS_BASE, 0);
 	vmcs_write(VMCS_HOST_GS_BASE, rdmsr(MSR_GS_BASE));
-	vmcs_write(VMCS_HOST_TR_BASE, state_tss_base(gdt.base, tr));
-	vmcs_write(VMCS_HOST_GDTR_BASE, gdt.base);
+	vmcs_write(VMCS_HOST_TR_BASE, (uint64_t)&tables->tss);
+	vmcs_write(VMCS_HOST_GDTR_BASE, (uint64_t)tables->gdt);
 	vmcs_write(VMCS_HOST_IDTR_BASE, idt.base);
 	vmcs_write(VMCS_HOST_SYSENTER_CS, 0);
 	vmcs_write(VMCS_HOST_SYSENTER_ESP, 0);

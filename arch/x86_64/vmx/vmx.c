@@ -4,7 +4,7 @@
  */
 #include "arch/x86_64/vmx/vmx.h"
 
-#include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/nested.h"
@@ -25,8 +25,6 @@
 #define EPTP_WRITE_BACK 6ULL
 #define EPTP_WALK_4	(3ULL << 3)
 
-#define CPUID_1_ECX_VMX (1U << 5)
-
 enum inv_type { INV_ONE = 1, INV_ALL = 2 };
 
 struct vmx_controls vmx_controls;
@@ -38,7 +36,7 @@ void vmcs_failed(enum vmcs_field field, uint64_t value)
 
 static const char *vmx_check(void)
 {
-	if ((cpuid(1, 0).ecx & CPUID_1_ECX_VMX) == 0) {
+	if (!cpu_features_get()->has_vmx) {
 		return "no VT-x: this CPU does not offer it";
 	}
 	return vmx_controls_probe(&vmx_controls);

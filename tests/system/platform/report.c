@@ -57,8 +57,7 @@ void report_print(void)
 	const char *blob = platform_blob(&blob_size);
 	const struct cpu_features *f = cpu_features_get();
 
-	log_info("cpu: %s, family %u model %u stepping %u, %u physical address bits", f->brand,
-		 f->family, f->model, f->stepping, f->physical_bits);
+	log_info("cpu: %s, %u physical address bits", f->brand, f->physical_bits);
 	cpu_features_describe(line, sizeof(line));
 	log_info("features: %s", line);
 	mitigation_describe(line, sizeof(line));
