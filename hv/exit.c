@@ -52,7 +52,8 @@ static enum vcpu_next exit_handle_xsetbv(struct vcpu *vcpu)
 {
 	uint64_t value = (vcpu->regs[REG_RDX] << 32) | (uint32_t)vcpu->regs[REG_RAX];
 
-	if ((uint32_t)vcpu->regs[REG_RCX] != 0 || !fpu_is_valid_xcr0(value)) {
+	if (virt->register_read(vcpu, VIRT_CPL) != 0 || (uint32_t)vcpu->regs[REG_RCX] != 0 ||
+	    !fpu_is_valid_xcr0(value)) {
 		return VCPU_INJECT_GP;
 	}
 	vcpu->xcr0 = value;

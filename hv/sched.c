@@ -26,6 +26,7 @@ int sched_add(struct cpu *cpu, struct vcpu *vcpu)
 	}
 	vcpu->cpu = cpu;
 	sched->vcpu[sched->count++] = vcpu;
+	sched_charge(vcpu, 0); /* no budget before the first round */
 	return 0;
 }
 
@@ -36,6 +37,12 @@ void sched_charge(struct vcpu *vcpu, uint64_t ticks)
 		vcpu->cpu->sched->has_spent = true;
 		atomic_store_explicit(&vcpu->is_spent, true, memory_order_relaxed);
 	}
+}
+
+void sched_charge_order(struct vcpu *vcpu, uint64_t fee, uint64_t ticks)
+{
+	sched_charge(vcpu, fee + ticks);
+	vcpu->cpu->sched->order_ticks += ticks;
 }
 
 /* A new round. What a vCPU took beyond its budget, it pays back. */
@@ -191,11 +198,12 @@ void sched_run(void)
 		/* Pairs with the release in vcpu_notify: what was posted before it is seen below.
 		 */
 		atomic_exchange_explicit(&cpu->kicked, false, memory_order_acquire);
+		sched->order_ticks = 0;
 		vcpu = sched_pick(sched, start);
 		if (vcpu == NULL) {
 			sched_idle(sched);
 		} else {
-			sched_run_one(sched, vcpu, start);
+			sched_run_one(sched, vcpu, start + sched->order_ticks);
 		}
 	}
 }

@@ -22,6 +22,7 @@ struct sched_cpu {
 	struct vcpu *loaded;	      /* whose state is in the CPU, or NULL */
 	const struct partition *last; /* whose code ran last on this CPU */
 	uint64_t slice;		      /* TSC ticks of budget per round at weight 1 */
+	uint64_t order_ticks;	      /* of this choice, charged to whom they were for */
 	bool has_spent;		      /* some vCPU has no budget left */
 };
 
@@ -33,6 +34,10 @@ int sched_add(struct cpu *cpu, struct vcpu *vcpu);
 
 /* Takes `ticks` of the vCPU's budget. Owner CPU. */
 void sched_charge(struct vcpu *vcpu, uint64_t ticks);
+
+/* The same for work that somebody else's ring made for a vCPU while its CPU chose: `ticks`, which
+ * the vCPU that is chosen does not pay for, and a fee. */
+void sched_charge_order(struct vcpu *vcpu, uint64_t fee, uint64_t ticks);
 
 /* This CPU's loop; never returns. */
 __attribute__((noreturn)) void sched_run(void);

@@ -129,13 +129,17 @@ static bool vcpu_should_wake(struct vcpu *vcpu, uint64_t now)
 
 bool vcpu_is_runnable(struct vcpu *vcpu, uint64_t now)
 {
-	bool is_rung = atomic_load_explicit(&vcpu->wake, memory_order_relaxed);
+	/* Without budget it is looked at in the next round: its CPU may choose often, and whoever
+	 * rings it may do so without end. */
+	bool is_rung = vcpu->budget > 0 && atomic_load_explicit(&vcpu->wake, memory_order_relaxed);
 
 	if (is_rung) {
+		uint64_t start = rdtsc();
+
 		/* Pairs with the release in vcpu_notify. */
 		atomic_exchange_explicit(&vcpu->wake, false, memory_order_acquire);
-		sched_charge(vcpu, VCPU_RING_COST);
 		vcpu_take_orders(vcpu);
+		sched_charge_order(vcpu, VCPU_RING_COST, rdtsc() - start);
 	}
 	if (vcpu->state == VCPU_HALTED &&
 	    (is_rung || vcpu_wake_time(vcpu) <= now || vcpu_has_switch_work(vcpu)) &&

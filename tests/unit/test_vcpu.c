@@ -42,6 +42,12 @@ void sched_charge(struct vcpu *charged, uint64_t ticks)
 	charged->budget -= (int64_t)ticks;
 }
 
+void sched_charge_order(struct vcpu *charged, uint64_t fee, uint64_t ticks)
+{
+	(void)ticks;
+	sched_charge(charged, fee);
+}
+
 void sched_release(struct vcpu *released)
 {
 	(void)released;
@@ -219,6 +225,19 @@ static void every_ring_costs_budget(void **state)
 	assert_true(vcpu.budget < before);
 }
 
+/* A CPU that chooses often would start and stop it again and again, at the others' expense. */
+static void without_budget_a_ring_waits_for_the_next_round(void **state)
+{
+	(void)state;
+	vcpu.state = VCPU_WAIT_SIPI;
+	vcpu.budget = 0;
+	ring_with_sipi(VCPU_SIPI_VECTOR | 8);
+	assert_false(vcpu_is_runnable(&vcpu, 1));
+	assert_int_equal(vcpu.state, VCPU_WAIT_SIPI);
+	vcpu.budget = 1000000;
+	assert_true(vcpu_is_runnable(&vcpu, 1));
+}
+
 static void an_interrupt_wakes_a_halted_vcpu_once(void **state)
 {
 	struct vlapic_action action;
@@ -242,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup(a_stop_before_the_start_was_seen_parks, setup),
 		cmocka_unit_test_setup(a_ring_interrupts_its_cpu_while_it_has_budget, setup),
 		cmocka_unit_test_setup(every_ring_costs_budget, setup),
+		cmocka_unit_test_setup(without_budget_a_ring_waits_for_the_next_round, setup),
 		cmocka_unit_test_setup(an_interrupt_wakes_a_halted_vcpu_once, setup),
 	};
 
