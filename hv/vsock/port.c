@@ -189,8 +189,6 @@ void vsock_port_close(struct vsock_turn *turn, struct vsock_port *port, enum vso
 	port->state = state;
 	virtq_disable(&port->rx);
 	virtq_disable(&port->tx);
-	turn->dirty_rx &= ~port->bit;
-	turn->dirty_tx &= ~port->bit;
 	turn->resets &= ~port->bit;
 	for (uint32_t mask = port->waiting; mask != 0;) {
 		struct vsock_port *from = take_bit(&mask);

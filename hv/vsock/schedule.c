@@ -32,9 +32,8 @@ struct vsock_slot *vsock_schedule_pop(struct vsock_port *from, struct vsock_port
 	if (wait->first == VSOCK_SLOT_NONE) {
 		to->waiting &= ~from->bit;
 		from->waits &= ~to->bit;
-		/* Credit does not outlast the wait; a debt does, or single large packets would
-		 * cost nothing. */
-		wait->deficit = wait->deficit < 0 ? wait->deficit : 0;
+		/* A debt outlasts the wait, or single large packets would cost nothing. What is
+		 * left of a deficit does too: it is less than one round gives. */
 	}
 	return slot;
 }

@@ -151,6 +151,127 @@ static void a_share_is_not_wasted(void **state)
 	assert_int_equal(received[1], 1000 * 1000);
 }
 
+/* A sender of single packets that are much larger than its quantum gets no more than its share. */
+static void single_large_packets_are_paid_for(void **state)
+{
+	struct fake_guest *to = GUEST(0);
+	struct vsock_header large;
+	uint64_t received[3] = {0};
+
+	(void)state;
+	fake_setup(3, NULL);
+	large = fake_rw(to, 60000);
+	assert_int_equal(fake_start(to, FAKE_FEATURES_ALL, 16, 65536, 8, 64), 0);
+	assert_int_equal(fake_start(GUEST(1), FAKE_FEATURES_ALL, 8, 64, 8, 65536), 0);
+	fake_start_default(GUEST(2));
+	fake_permit(GUEST(1), to);
+	fake_permit(GUEST(2), to);
+	for (unsigned round = 0; round < 4000; round++) {
+		if (fake_reclaim_all(GUEST(1)) != 0 || round == 0) {
+			fake_send(GUEST(1), &large, NULL, NULL);
+			fake_kick(GUEST(1), VSOCK_QUEUE_TX);
+		}
+		fake_reclaim_all(GUEST(2));
+		send_many(GUEST(2), to, 1000, 128);
+		fake_run();
+		fake_post_rx(to, 65536, 4);
+		fake_kick(to, VSOCK_QUEUE_RX);
+		fake_run();
+		while (fake_receive(to, &got, bytes, sizeof(bytes)) >= 0) {
+			received[got.src_cid - MUX_CID_MIN] += got.len;
+		}
+	}
+	expect_ratio(received[1], received[2] / 1000 * (1000 + VSOCK_PART_COST), 1);
+}
+
+/* Whoever finds buffers for others too serves them for a round, not all of them. */
+static void a_turn_serves_others_for_one_round_only(void **state)
+{
+	(void)state;
+	start_all(3, NULL);
+	send_many(GUEST(1), GUEST(0), 8, 100);
+	fake_run();
+	fake_post_rx(GUEST(0), 100, 128); /* the kick has not come yet */
+	send_many(GUEST(2), GUEST(0), 8, 1);
+	while (vsock_switch_turn(GUEST(2)->port)) {
+	}
+	assert_int_equal(fake_reclaim_all(GUEST(2)), 1);
+	assert_in_range(fake_stats(GUEST(0)).rx_packets, 2, VSOCK_QUANTUM / VSOCK_PART_COST + 2);
+	assert_true(fake_kick(GUEST(0), VSOCK_QUEUE_RX));
+	fake_run();
+	assert_int_equal(fake_stats(GUEST(0)).rx_packets, 101);
+}
+
+/* A known route does not jump the queue of another sender. */
+static void a_known_route_waits_its_turn(void **state)
+{
+	(void)state;
+	start_all(3, NULL);
+	fake_post_rx(GUEST(0), 100, 1);
+	send_many(GUEST(2), GUEST(0), 8, 1);
+	fake_run();
+	assert_int_equal(fake_receive(GUEST(0), &got, bytes, sizeof(bytes)), 8);
+	send_many(GUEST(1), GUEST(0), 8, 5);
+	fake_run();
+	fake_post_rx(GUEST(0), 100, 1);
+	send_many(GUEST(2), GUEST(0), 8, 1);
+	while (vsock_switch_turn(GUEST(2)->port)) {
+	}
+	assert_int_equal(fake_receive(GUEST(0), &got, bytes, sizeof(bytes)), 8);
+	assert_int_equal(got.src_cid, GUEST(1)->cid);
+}
+
+/* A packet of 16 segments, which are all the same 64 KiB, in descriptors that the fake driver does
+ * not use any more. Returns its payload's length. */
+static uint32_t send_huge(struct fake_guest *from, struct fake_guest *to)
+{
+	struct fake_queue *q = &from->queue[VSOCK_QUEUE_TX];
+	struct vsock_header header = fake_rw(to, 16 * 65536 - VSOCK_HEADER_SIZE);
+	uint64_t buffer = q->buffers + 112ULL * q->stride; /* those of 16 heads: 65 KiB */
+
+	q->free_count = (uint16_t)(q->free_count - 16);
+	memmove(q->free, q->free + 16, q->free_count * sizeof(q->free[0])); /* 112 .. 127 */
+	for (uint16_t i = 112; i < 128; i++) {
+		q->desc[i] = (struct fake_desc){buffer, 65536, i < 127 ? VIRTQ_DESC_NEXT : 0,
+						(uint16_t)(i + 1)};
+	}
+	header.src_cid = from->cid;
+	memcpy(fake_ram(from, buffer), &header, sizeof(header));
+	fake_publish(q, 112);
+	q->chain[112] = 1;
+	q->chain_desc[112][0] = 112;
+	return header.len;
+}
+
+/* A sender whose own packets take the whole budget of each turn still serves those that wait. */
+static void fresh_packets_do_not_starve_old_ones(void **state)
+{
+	struct vsock_header fresh;
+	uint32_t length;
+
+	(void)state;
+	start_all(3, NULL);
+	fresh = fake_rw(GUEST(2), 0);
+	fake_post_rx(GUEST(0), 4096 + VSOCK_HEADER_SIZE, 128);
+	length = send_huge(GUEST(1), GUEST(0));
+	for (unsigned turn = 0; turn < 100 && fake_stats(GUEST(0)).rx_bytes < length; turn++) {
+		/* its buffers never run out, so that no kick is asked for */
+		while (fake_receive(GUEST(0), &got, bytes, sizeof(bytes)) >= 0) {
+		}
+		fake_post_rx(GUEST(0), 4096 + VSOCK_HEADER_SIZE, 128);
+		while (fake_receive(GUEST(2), &got, bytes, sizeof(bytes)) >= 0) {
+		}
+		fake_post_rx(GUEST(2), 45, 128);
+		fake_reclaim_all(GUEST(1));
+		while (fake_send(GUEST(1), &fresh, NULL, NULL) >= 0) {
+		}
+		vsock_device_ops.notify(GUEST(1)->port, VSOCK_QUEUE_TX);
+		vsock_switch_turn(GUEST(1)->port);
+	}
+	assert_int_equal(fake_stats(GUEST(0)).rx_bytes, length);
+	assert_int_equal(fake_stats(GUEST(0)).kicks, 0);
+}
+
 static void a_full_destination_blocks_nobody_else(void **state)
 {
 	(void)state;
@@ -274,7 +395,7 @@ static void owed_destinations_take_turns(void **state)
 	(void)state;
 	fake_setup(3, NULL);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(fake_start(GUEST(i), FAKE_FEATURES_ALL, 128, 164, 8, 64), 0);
+		assert_int_equal(fake_start(GUEST(i), FAKE_FEATURES_ALL, 128, 4200, 8, 64), 0);
 		fake_permit(from, GUEST(i));
 	}
 	assert_int_equal(fake_start(from, FAKE_FEATURES_ALL, 8, 64, 4, 1 << 20), 0);
@@ -284,17 +405,18 @@ static void owed_destinations_take_turns(void **state)
 	}
 	fake_kick(from, VSOCK_QUEUE_TX);
 	/* both are refilled before every turn: neither ever blocks the sender */
-	for (unsigned turn = 0; turn < 40; turn++) {
+	for (unsigned turn = 0; turn < 6; turn++) {
 		for (unsigned i = 0; i < 2; i++) {
 			while (fake_receive(GUEST(i), &got, bytes, sizeof(bytes)) >= 0) {
 				seen |= 1U << i;
 			}
-			fake_post_rx(GUEST(i), 164, 128);
+			fake_post_rx(GUEST(i), 4096 + VSOCK_HEADER_SIZE, 128);
 			fake_kick(GUEST(i), VSOCK_QUEUE_RX);
 		}
 		vsock_switch_turn(from->port);
 	}
 	assert_int_equal(seen, 3);
+	assert_int_equal(fake_stats(GUEST(0)).kicks, 0);
 	expect_ratio(fake_stats(GUEST(0)).rx_bytes, fake_stats(GUEST(1)).rx_bytes, 1);
 }
 
@@ -344,6 +466,10 @@ int main(void)
 		TEST(large_packets_get_no_larger_share),
 		TEST(segmented_packets_share_too),
 		TEST(a_share_is_not_wasted),
+		TEST(single_large_packets_are_paid_for),
+		TEST(a_turn_serves_others_for_one_round_only),
+		TEST(a_known_route_waits_its_turn),
+		TEST(fresh_packets_do_not_starve_old_ones),
 		TEST(a_full_destination_blocks_nobody_else),
 		TEST(a_slow_receiver_slows_no_other_pair),
 		TEST(a_turn_is_bounded_by_packets),

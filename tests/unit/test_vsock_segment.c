@@ -110,8 +110,8 @@ static void transfer(uint32_t length, uint32_t buffer, unsigned shape, uint16_t 
 	assert_int_equal(fake_reclaim_all(A), 1);
 }
 
-static const uint32_t buffers[] = {64,	 65,   100,   127,   128,   1000, 1500,
-				   4096, 4140, 16384, 65535, 65536, 65580};
+static const uint32_t buffers[] = {64,	 65,   100,   127,   128,   1000,  1500,
+				   4096, 4140, 16384, 65535, 65536, 65580, 100000};
 
 static void every_size_through_every_buffer(void **state)
 {

@@ -213,6 +213,13 @@ static void refuses_broken_headers(void **state)
 		expect_reset(A, &bad[i]);
 	}
 	assert_int_equal(fake_stats(A).refused_address, count);
+	count = 6; /* those that are not right without payload either */
+	for (unsigned i = 0; i < count; i++) {
+		bad[i].len = 0;
+		fake_send_now(A, &bad[i], NULL);
+		expect_nothing(B);
+		expect_reset(A, &bad[i]);
+	}
 	assert_int_equal(fake_stats(A).device_errors, 0);
 	fake_send_now(A, &good, "full");
 	assert_int_equal(fake_receive(B, &got, bytes, sizeof(bytes)), 4);
@@ -237,6 +244,36 @@ static void refuses_a_length_past_the_chain(void **state)
 		expect_nothing(B);
 		expect_reset(A, &sent);
 	}
+}
+
+/* The same, where the packet before was a good one of the same connection. */
+static void a_known_route_is_no_excuse(void **state)
+{
+	struct vsock_header good = fake_rw(B, 4);
+	struct vsock_header bad;
+	struct fake_queue *q = &A->queue[VSOCK_QUEUE_TX];
+	int head;
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		bad = good;
+		bad.src_cid = i == 0 ? C->cid : A->cid;
+		bad.dst_cid = i == 1 ? C->cid : B->cid;
+		bad.type = i == 2 ? 3 : good.type;
+		bad.op = i == 3 ? 9 : good.op;
+		bad.len = i == 4 ? 5 : i == 5 ? UINT32_MAX : 4;
+		fake_send_now(A, &good, "full");
+		assert_int_equal(fake_receive(B, &got, bytes, sizeof(bytes)), 4);
+		assert_int_equal(fake_reclaim_all(A), 1);
+		head = fake_send(A, &good, "full", NULL);
+		memcpy(fake_ram(A, q->buffers + (unsigned)head * q->stride), &bad, sizeof(bad));
+		fake_kick(A, VSOCK_QUEUE_TX);
+		fake_run();
+		expect_nothing(B);
+		expect_nothing(C);
+		expect_reset(A, &bad);
+	}
+	assert_int_equal(fake_stats(A).resets_sent, 6);
 }
 
 static void no_reset_for_a_reset(void **state)
@@ -449,6 +486,24 @@ static void removed_rule_stops_what_waits(void **state)
 	assert_int_equal(fake_reclaim_all(A), 5);
 }
 
+/* The policy does not apply to what the switch itself says. */
+static void removed_rule_leaves_resets_alone(void **state)
+{
+	struct mux_rule_record rule = {2, 2, 0, UINT32_MAX};
+	struct vsock_header sent = fake_rw(C, 4);
+
+	(void)state;
+	fake_permit(A, A);
+	fake_reset(A);
+	fake_start_default(A);
+	fake_send_now(A, &sent, "full"); /* refused; the reset waits for a buffer */
+	assert_int_equal(vsock_policy_remove(&rule), 0);
+	fake_post_rx(A, 100, 1);
+	fake_kick(A, VSOCK_QUEUE_RX);
+	fake_run();
+	expect_reset(A, &sent);
+}
+
 static void a_port_may_talk_to_itself(void **state)
 {
 	struct vsock_header sent = fake_rw(A, 5);
@@ -605,6 +660,7 @@ int main(void)
 		TEST(refuses_unknown_destinations),
 		TEST(refuses_broken_headers),
 		TEST(refuses_a_length_past_the_chain),
+		TEST(a_known_route_is_no_excuse),
 		TEST(no_reset_for_a_reset),
 		TEST(a_reset_waits_for_a_buffer),
 		TEST(default_is_to_deny),
@@ -613,6 +669,7 @@ int main(void)
 		TEST(rules_come_and_go),
 		TEST(rules_are_bounded_and_reused),
 		TEST(removed_rule_stops_what_waits),
+		TEST(removed_rule_leaves_resets_alone),
 		TEST(a_port_may_talk_to_itself),
 		TEST(buffers_in_the_second_region),
 		TEST(types_follow_the_features),
