@@ -118,13 +118,21 @@ static void vcpu_take_orders(struct vcpu *vcpu)
 	}
 }
 
-static bool vcpu_should_wake(struct vcpu *vcpu, uint64_t now)
+static bool vcpu_should_wake(struct vcpu *vcpu, bool is_rung, uint64_t now)
 {
-	if (vcpu_wake_time(vcpu) <= now) {
+	bool is_due = vcpu_wake_time(vcpu) <= now;
+
+	if (vcpu_has_switch_work(vcpu)) {
+		return true;
+	}
+	if (!is_rung && !is_due) {
+		return false;
+	}
+	if (is_due) {
 		vlapic_timer_expire(&vcpu->lapic, now);
 	}
 	vlapic_sync(&vcpu->lapic);
-	return vlapic_next(&vcpu->lapic) >= 0 || vcpu_has_switch_work(vcpu);
+	return vlapic_next(&vcpu->lapic) >= 0;
 }
 
 bool vcpu_is_runnable(struct vcpu *vcpu, uint64_t now)
@@ -141,9 +149,7 @@ bool vcpu_is_runnable(struct vcpu *vcpu, uint64_t now)
 		vcpu_take_orders(vcpu);
 		sched_charge_order(vcpu, VCPU_RING_COST, rdtsc() - start);
 	}
-	if (vcpu->state == VCPU_HALTED &&
-	    (is_rung || vcpu_wake_time(vcpu) <= now || vcpu_has_switch_work(vcpu)) &&
-	    vcpu_should_wake(vcpu, now)) {
+	if (vcpu->state == VCPU_HALTED && vcpu_should_wake(vcpu, is_rung, now)) {
 		vcpu->state = VCPU_RUNNABLE;
 	}
 	return vcpu->state == VCPU_RUNNABLE || vcpu->state == VCPU_LOADING;

@@ -88,7 +88,11 @@ static void irr_set(struct vlapic *apic, uint8_t vector)
  */
 static uint8_t highest_vector(const struct vlapic *apic, uint32_t first)
 {
-	for (uint32_t i = 8; i-- > 0;) {
+	/* Runs several times an exit: the upper half is mostly empty. */
+	uint32_t upper = *reg(apic, first + 4) | *reg(apic, first + 5) | *reg(apic, first + 6) |
+			 *reg(apic, first + 7);
+
+	for (uint32_t i = upper != 0 ? 8 : 4; i-- > 0;) {
 		uint32_t bits = *reg(apic, first + i);
 
 		if (bits != 0) {
@@ -98,23 +102,30 @@ static uint8_t highest_vector(const struct vlapic *apic, uint32_t first)
 	return 0;
 }
 
-uint8_t vlapic_rvi(const struct vlapic *apic)
-{
-	return highest_vector(apic, REG_IRR);
-}
-
 uint8_t vlapic_svi(const struct vlapic *apic)
 {
 	return highest_vector(apic, REG_ISR);
 }
 
-/* Processor priority (SDM 3A, 11.8.3.1). */
-static uint32_t processor_priority(const struct vlapic *apic)
+uint8_t vlapic_rvi(const struct vlapic *apic)
+{
+	return highest_vector(apic, REG_IRR);
+}
+
+/* Processor priority (SDM 3A, 11.8.3.1). The page holds it: after a write to TPR, an acceptance or
+ * an EOI it is updated here, or by VT-x when that was virtualised (SDM 3C, 30.1.3). */
+static void update_priority(struct vlapic *apic)
 {
 	uint32_t tpr = *reg(apic, REG_TPR);
 	uint32_t in_service = vlapic_svi(apic) & 0xf0U;
 
-	return (tpr & 0xf0U) >= in_service ? tpr : in_service;
+	*reg(apic, REG_PPR) = (tpr & 0xf0U) >= in_service ? tpr : in_service;
+}
+
+/* The class that an interrupt must exceed to be taken. */
+static uint32_t priority_class(const struct vlapic *apic)
+{
+	return *reg(apic, REG_PPR) & 0xf0U;
 }
 
 static bool is_enabled(const struct vlapic *apic)
@@ -200,7 +211,7 @@ uint64_t vlapic_wake_time(const struct vlapic *apic)
 	uint64_t deadline = vlapic_deadline(apic);
 	uint32_t class = *reg(apic, REG_LVT_TIMER) & 0xf0U;
 
-	return deadline == 0 || class <= (processor_priority(apic) & 0xf0U) ? UINT64_MAX : deadline;
+	return deadline == 0 || class <= priority_class(apic) ? UINT64_MAX : deadline;
 }
 
 void vlapic_timer_expire(struct vlapic *apic, uint64_t now)
@@ -350,18 +361,20 @@ int vlapic_next(const struct vlapic *apic)
 {
 	uint8_t vector = vlapic_rvi(apic);
 
-	return (vector & 0xf0U) > (processor_priority(apic) & 0xf0U) ? vector : -1;
+	return (vector & 0xf0U) > priority_class(apic) ? vector : -1;
 }
 
 void vlapic_accept(struct vlapic *apic, uint8_t vector)
 {
 	vector_clear(apic, REG_IRR, vector);
 	vector_set(apic, REG_ISR, vector);
+	update_priority(apic);
 }
 
 void vlapic_eoi(struct vlapic *apic)
 {
 	vector_clear(apic, REG_ISR, vlapic_svi(apic));
+	update_priority(apic);
 }
 
 /* --- registers --- */
@@ -420,7 +433,6 @@ int vlapic_msr_read(struct vlapic *apic, uint32_t msr, uint64_t now, uint64_t *v
 	}
 	number = (uint32_t)index_clamp(number, VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST + 1);
 	vlapic_sync(apic);
-	*reg(apic, REG_PPR) = processor_priority(apic);
 	*reg(apic, REG_CURRENT_COUNT) = timer_count(apic, now);
 	*value = *reg(apic, number);
 	if (number == REG_ICR) {
@@ -467,6 +479,7 @@ static int write_register(struct vlapic *apic, uint32_t number, uint32_t value, 
 			return -EINVAL;
 		}
 		*reg(apic, REG_TPR) = value;
+		update_priority(apic);
 		return 0;
 	case REG_EOI:
 		if (value != 0) {
