@@ -48,7 +48,7 @@ static void emit(struct vuart *uart)
 	uart->text_count = 0;
 }
 
-/* Appends what belongs together; a line that it does not fit in ends before it. */
+/* Appends what belongs together; a line in which it has no room ends before it. */
 static void append(struct vuart *uart, const char *text, uint32_t length)
 {
 	if (uart->text_count + length > VUART_LINE_MAX) {
@@ -67,81 +67,14 @@ static void append_escaped(struct vuart *uart, uint8_t byte)
 	append(uart, text, ESCAPE_LENGTH);
 }
 
-/* The sequence will not become a character. */
-static void sequence_abandon(struct vuart *uart)
-{
-	for (uint32_t i = 0; i < uart->sequence_count; i++) {
-		append_escaped(uart, uart->sequence[i]);
-	}
-	uart->sequence_count = 0;
-}
-
-/* Length that the first byte promises; 0: it starts no sequence (Unicode 15, table 3-7). */
-static uint32_t sequence_length(uint8_t first)
-{
-	if (first >= 0xc2 && first <= 0xdf) {
-		return 2;
-	}
-	if (first >= 0xe0 && first <= 0xef) {
-		return 3;
-	}
-	return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
-/* Not C1 controls, surrogates, overlong forms, nor characters that change what their neighbours
- * look like: zero-width ones, line separators, direction marks and overrides, tags. */
-static bool is_printable(uint32_t c, uint32_t length)
-{
-	static const uint32_t first_of_length[] = {0, 0, 0xa0, 0x800, 0x10000};
-
-	if (c < first_of_length[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-		return false;
-	}
-	return !((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-		 (c >= 0x2060 && c <= 0x206f) || c == 0xad || c == 0x61c || c == 0xfeff ||
-		 (c >= 0xfff0 && c <= 0xfffb) || (c & 0xfffeU) == 0xfffe ||
-		 (c >= 0xe0000 && c <= 0xe0fff));
-}
-
-static void sequence_add(struct vuart *uart, uint8_t byte)
-{
-	uint32_t length;
-	uint32_t c;
-
-	uart->sequence[uart->sequence_count++] = byte;
-	length = sequence_length(uart->sequence[0]);
-	if (uart->sequence_count < length) {
-		return;
-	}
-	c = uart->sequence[0] & (0x7fU >> length);
-	for (uint32_t i = 1; i < length; i++) {
-		c = c << 6 | (uart->sequence[i] & 0x3fU);
-	}
-	if (!is_printable(c, length)) {
-		sequence_abandon(uart);
-		return;
-	}
-	append(uart, (const char *)uart->sequence, length);
-	uart->sequence_count = 0;
-}
-
 static void transmit(struct vuart *uart, uint8_t byte)
 {
-	bool is_continuation = (byte & 0xc0U) == 0x80U;
-
-	if (uart->sequence_count != 0 && is_continuation) {
-		sequence_add(uart, byte);
-		return;
-	}
-	sequence_abandon(uart);
 	if (byte == '\n') {
 		emit(uart);
 	} else if (byte == '\r') {
 		return;
 	} else if (byte == '\t' || (byte >= FIRST_PRINTABLE && byte < DELETE_CHAR)) {
 		append(uart, (const char *)&byte, 1);
-	} else if (sequence_length(byte) != 0) {
-		sequence_add(uart, byte);
 	} else {
 		append_escaped(uart, byte);
 	}
@@ -149,7 +82,6 @@ static void transmit(struct vuart *uart, uint8_t byte)
 
 void vuart_flush(struct vuart *uart)
 {
-	sequence_abandon(uart);
 	if (uart->text_count != 0) {
 		emit(uart);
 	}

@@ -3,8 +3,8 @@
  * Virtual 16550A at ports 0x3f8-0x3ff: output only, always ready, no interrupt line (drivers poll
  * or use a timer). Registers behave as Linux' 8250 driver probes them.
  *
- * Output becomes lines of printable ASCII, tabs and printable UTF-8; every other byte shows as
- * \xNN, so that a guest sends no terminal escapes to the operator. CR is dropped.
+ * Output becomes lines of printable ASCII and tabs; every other byte shows as \xNN, so that a guest
+ * sends no terminal escapes to the operator. CR is dropped.
  * Locks: the partition's device lock; the line callback runs with it held.
  */
 #ifndef HV_VUART_H
@@ -31,9 +31,7 @@ struct vuart {
 	uint8_t scratch;
 	uint8_t loop_byte;
 	bool has_loop_byte;
-	bool has_empty_event;	/* "transmitter empty" to be told by IIR */
-	uint8_t sequence_count; /* bytes of an unfinished UTF-8 sequence */
-	uint8_t sequence[4];
+	bool has_empty_event; /* "transmitter empty" to be told by IIR */
 	uint32_t text_count;
 	char text[VUART_LINE_MAX];
 };

@@ -83,11 +83,11 @@ static void test_long_line(void **state)
 	PRINT("y\n");
 	assert_int_equal(lines, 2);
 	assert_string_equal(&seen[VUART_LINE_MAX], "\ny\n");
-	/* An escape or a character is not torn apart at the end of a line. */
+	/* An escape is not torn apart at the end of a line. */
 	setup(NULL);
 	print(text, sizeof(text) - 1);
-	PRINT("\xe2\x82\xac\n");
-	assert_string_equal(&seen[VUART_LINE_MAX - 1], "\n\xe2\x82\xac\n");
+	PRINT("\xe2\n");
+	assert_string_equal(&seen[VUART_LINE_MAX - 1], "\n\\xe2\n");
 }
 
 static void expect_shown(const char *text, size_t length, const char *shown)
@@ -107,28 +107,14 @@ static void test_escapes(void **state)
 	SHOWN("\x1b[2J\x07", "\\x1b[2J\\x07");
 	SHOWN("\0\x7f", "\\x00\\x7f");
 	SHOWN("\x9b\xff", "\\x9b\\xff");
-	SHOWN("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
-	      "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
+	SHOWN("gr\xc3\xbc", "gr\\xc3\\xbc");
 	SHOWN("\xc2\x9b"
 	      "2J",
-	      "\\xc2\\x9b2J");		 /* C1 CSI */
-	SHOWN("\xc0\x9b", "\\xc0\\x9b"); /* overlong ESC */
-	SHOWN("\xe0\x80\x9b", "\\xe0\\x80\\x9b");
-	SHOWN("\xf0\x80\x80\x9b", "\\xf0\\x80\\x80\\x9b");
-	SHOWN("\xed\xa0\x80", "\\xed\\xa0\\x80");	   /* surrogate */
-	SHOWN("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* above 10ffff */
-	SHOWN("\xe2\x80\xae", "\\xe2\\x80\\xae");	   /* right-to-left override */
-	SHOWN("\xe2\x80\x8b", "\\xe2\\x80\\x8b");	   /* zero width */
-	SHOWN("\xef\xbb\xbf", "\\xef\\xbb\\xbf");	   /* byte order mark */
-	SHOWN("\xe2\x82"
-	      "A",
-	      "\\xe2\\x82"
-	      "A"); /* cut off */
-	SHOWN("\xe2\xe2\x82\xac", "\\xe2\xe2\x82\xac");
-	SHOWN("\xe2\x82\x1b[m", "\\xe2\\x82\\x1b[m");
+	      "\\xc2\\x9b2J");			  /* C1 CSI */
+	SHOWN("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* right-to-left override */
 }
 
-/* Whatever bytes come: only printable ASCII, tab and well-formed UTF-8 arrive. */
+/* Whatever bytes come: only printable ASCII and tab arrive. */
 static void test_random_output_is_clean(void **state)
 {
 	(void)state;
@@ -141,17 +127,7 @@ static void test_random_output_is_clean(void **state)
 	for (uint32_t i = 0; i < seen_count; i++) {
 		uint8_t c = (uint8_t)seen[i];
 
-		assert_true(c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f));
-		if (c >= 0xc2) {
-			uint32_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-
-			assert_true(!(c == 0xc2 && (uint8_t)seen[i + 1] < 0xa0));
-			for (; more > 0; more--) {
-				assert_int_equal((uint8_t)seen[++i] & 0xc0, 0x80);
-			}
-		} else {
-			assert_true(c < 0x80);
-		}
+		assert_true(c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f));
 	}
 }
 
