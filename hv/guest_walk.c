@@ -7,19 +7,11 @@
 
 #define CR0_PG	   (1ULL << 31)
 #define CR4_LA57   (1ULL << 12)
-#define CR4_SMEP   (1ULL << 20)
 #define EFER_LMA   (1ULL << 10)
-#define EFER_NXE   (1ULL << 11)
 #define PTE_P	   (1ULL << 0)
-#define PTE_U	   (1ULL << 2)
 #define PTE_PS	   (1ULL << 7)
-#define PTE_PAT_2M (1ULL << 12) /* in a large page's entry not part of the address */
-#define PTE_NX	   (1ULL << 63)
 #define ADDRESS	   0x000ffffffffff000ULL
 #define PML4_LEVEL 3U /* level 0 maps 4 KiB, 1 2 MiB, 2 1 GiB */
-
-#define WIDTH_MIN 32U
-#define WIDTH_MAX 52U
 
 static uint64_t level_size(uint32_t level)
 {
@@ -41,57 +33,21 @@ static int read_entry(const struct guest_mem *mem, uint64_t table, uint64_t addr
 	return 0;
 }
 
-/* Bits that must be 0 (SDM 3A, tables 4-14 to 4-19). */
-static uint64_t reserved_bits(const struct guest_walk_state *state, uint32_t level, uint64_t entry)
-{
-	uint32_t width = state->physical_width;
-	uint64_t reserved = ADDRESS;
-
-	if (width >= WIDTH_MIN && width <= WIDTH_MAX) {
-		reserved &= ~((1ULL << width) - 1);
-	}
-	if ((state->efer & EFER_NXE) == 0) {
-		reserved |= PTE_NX;
-	}
-	if (level == PML4_LEVEL) {
-		reserved |= PTE_PS;
-	} else if (level > 0 && (entry & PTE_PS) != 0) {
-		reserved |= (level_size(level) - 1) & ADDRESS & ~PTE_PAT_2M;
-	}
-	return reserved;
-}
-
-static bool may_execute(const struct guest_walk_state *state, bool is_user_page, bool is_nx)
-{
-	if (is_nx) {
-		return false;
-	}
-	if (state->is_user) {
-		return is_user_page;
-	}
-	return !is_user_page || (state->cr4 & CR4_SMEP) == 0;
-}
-
 static int walk(const struct guest_mem *mem, const struct guest_walk_state *state, uint64_t address,
 		gpa_t *out)
 {
 	uint64_t table = state->cr3 & ADDRESS;
-	bool is_user_page = true;
-	bool is_nx = false;
 
 	for (uint32_t level = PML4_LEVEL;; level--) {
 		uint64_t entry;
 		uint64_t mask = level_size(level) - 1;
 
-		if (read_entry(mem, table, address, level, &entry) != 0 || (entry & PTE_P) == 0 ||
-		    (entry & reserved_bits(state, level, entry)) != 0) {
+		if (read_entry(mem, table, address, level, &entry) != 0 || (entry & PTE_P) == 0) {
 			return -EFAULT;
 		}
-		is_user_page = is_user_page && (entry & PTE_U) != 0;
-		is_nx = is_nx || (entry & PTE_NX) != 0;
-		if (level == 0 || (entry & PTE_PS) != 0) {
+		if (level == 0 || (level < PML4_LEVEL && (entry & PTE_PS) != 0)) {
 			*out = gpa((entry & ADDRESS & ~mask) | (address & mask));
-			return may_execute(state, is_user_page, is_nx) ? 0 : -EFAULT;
+			return 0;
 		}
 		table = entry & ADDRESS;
 	}

@@ -6,7 +6,6 @@
 #include "hv/vcpu.h"
 
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/io.h"
 #include "hv/exit.h"
@@ -243,8 +242,6 @@ uint32_t vcpu_fetch(struct vcpu *vcpu, uint8_t bytes[GUEST_WALK_FETCH_MAX])
 		.cr3 = virt->register_read(vcpu, VIRT_CR3),
 		.cr4 = virt->register_read(vcpu, VIRT_CR4),
 		.efer = virt->register_read(vcpu, VIRT_EFER),
-		.is_user = virt->register_read(vcpu, VIRT_CPL) == 3,
-		.physical_width = cpu_features_get()->physical_bits,
 	};
 	uint64_t address = virt->register_read(vcpu, VIRT_RIP);
 	int count;

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint64_t head[6];
+	uint64_t head[5];
 	uint8_t *ram;
 	uint8_t bytes[GUEST_WALK_FETCH_MAX];
 	struct guest_mem mem;
@@ -41,8 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.cr3 = head[1],
 		.cr4 = head[2],
 		.efer = head[3],
-		.is_user = (head[5] & 1) != 0,
-		.physical_width = (uint8_t)(head[5] >> 8),
 	};
 	walked = guest_walk_translate(&mem, &state, head[4], &out);
 	fetched = guest_walk_fetch(&mem, &state, head[4], bytes);

@@ -104,13 +104,6 @@ int guest_walk_fetch(const struct guest_mem *mem, const struct guest_walk_state 
 	return -1;
 }
 
-const struct cpu_features *cpu_features_get(void)
-{
-	static const struct cpu_features features = {.physical_bits = 36};
-
-	return &features;
-}
-
 size_t format_text(char *out, size_t size, const char *format, ...)
 {
 	(void)out;
