@@ -5,37 +5,34 @@
  */
 #include "hv/vsock/virtq.h"
 
-static __attribute__((noinline)) enum vsock_fault address_fault(struct virtq_desc d)
+/* Any buffer that locate does not find, or a fault. */
+static __attribute__((noinline)) enum vsock_fault
+locate_elsewhere(const struct virtq *q, struct virtq_desc d, uint8_t **base)
 {
-	return d.address + virtq_desc_length(d) < d.address ? VSOCK_FAULT_ADDRESS_WRAP
-							    : VSOCK_FAULT_ADDRESS;
-}
-
-static inline enum vsock_fault add_segment(const struct virtq *q, struct virtq_desc d,
-					   uint16_t direction, struct virtq_chain *chain)
-{
-	struct virtq_segment *segment = &chain->segment[chain->count];
 	uint32_t length = virtq_desc_length(d);
-	uint64_t offset = d.address - q->plain.gpa;
 
-	if ((virtq_desc_flags(d) & VIRTQ_DESC_WRITE) != direction) {
-		return direction != 0 ? VSOCK_FAULT_NOT_WRITABLE : VSOCK_FAULT_NOT_READABLE;
-	}
 	if (length == 0) {
 		return VSOCK_FAULT_LENGTH_ZERO;
 	}
-	if (length <= VIRTQ_PLAIN_MAX && offset < q->plain.size) {
-		segment->base = q->plain.base + index_clamp(offset, q->plain.size);
-	} else {
-		segment->base = guest_mem_ptr(q->mem, gpa(d.address), length);
-		if (segment->base == NULL) {
-			return address_fault(d);
-		}
+	*base = guest_mem_ptr(q->mem, gpa(d.address), length);
+	if (*base == NULL) {
+		return d.address + length < d.address ? VSOCK_FAULT_ADDRESS_WRAP
+						      : VSOCK_FAULT_ADDRESS;
 	}
-	segment->length = length;
-	chain->length += length;
-	chain->count++;
-	return chain->length > UINT32_MAX ? VSOCK_FAULT_LENGTH_TOTAL : VSOCK_FAULT_NONE;
+	return VSOCK_FAULT_NONE;
+}
+
+/* The buffer of a descriptor. */
+static inline enum vsock_fault locate(const struct virtq *q, struct virtq_desc d, uint8_t **base)
+{
+	uint64_t offset = d.address - q->plain.gpa;
+
+	/* length 0 wraps */
+	if (virtq_desc_length(d) - 1 < VIRTQ_PLAIN_MAX && offset < q->plain.size) {
+		*base = q->plain.base + index_clamp(offset, q->plain.size);
+		return VSOCK_FAULT_NONE;
+	}
+	return locate_elsewhere(q, d, base);
 }
 
 /* Virtio 1.2, 2.7.5.3.1: the descriptor's own write flag is ignored. */
@@ -62,47 +59,84 @@ static inline enum vsock_fault open_indirect(const struct virtq *q, struct virtq
 	return VSOCK_FAULT_NONE;
 }
 
-enum vsock_fault virtq_read_chain(const struct virtq *q, uint32_t head, struct virtq_desc first,
-				  uint16_t direction, struct virtq_chain *chain)
-{
-	struct virtq_desc d = first;
-	const uint8_t *table = q->table;
-	uint32_t count = q->size;
-	uint32_t index = head;
-	uint32_t in_table = 0; /* descriptors read from the table */
-	enum vsock_fault fault;
+/* Where a walk through descriptors is. */
+struct walk {
+	const uint8_t *table;
+	uint32_t count;	   /* descriptors in the table */
+	uint32_t index;	   /* of the descriptor that was read last */
+	uint32_t in_table; /* followed in this table */
+};
 
-	chain->length = 0;
-	chain->count = 0;
-	/* Each pass adds a segment, or opens the one indirect table. */
+/* Reads the descriptor behind `d` in the same table. */
+static inline enum vsock_fault walk_next(struct walk *walk, struct virtq_desc *d)
+{
+	uint32_t next = virtq_desc_next(*d);
+
+	if (next >= walk->count) {
+		return VSOCK_FAULT_NEXT_RANGE;
+	}
+	if (++walk->in_table >= walk->count) {
+		return VSOCK_FAULT_LOOP;
+	}
+	walk->index = (uint32_t)index_clamp(next, walk->count);
+	*d = virtq_read_desc(walk->table, walk->index);
+	return VSOCK_FAULT_NONE;
+}
+
+/* Each pass adds a segment, or opens the one indirect table. */
+static inline enum vsock_fault walk_chain(const struct virtq *q, struct walk *walk,
+					  struct virtq_desc d, uint16_t direction,
+					  struct virtq_chain *chain)
+{
+	struct virtq_segment *segment = chain->segment;
+	enum vsock_fault fault;
+	uint64_t length = 0;
+
 	for (;;) {
-		chain->bad = (uint16_t)index;
-		if (__builtin_expect((virtq_desc_flags(d) & VIRTQ_DESC_INDIRECT) != 0, 0)) {
-			fault = open_indirect(q, d, &table, &count);
-			index = 0;
-			in_table = 0;
+		if ((virtq_desc_flags(d) & VIRTQ_DESC_INDIRECT) != 0) {
+			fault = open_indirect(q, d, &walk->table, &walk->count);
 			if (fault != VSOCK_FAULT_NONE) {
 				return fault;
 			}
-			d = virtq_read_desc(table, 0);
+			walk->index = 0;
+			walk->in_table = 0;
+			d = virtq_read_desc(walk->table, 0);
 			continue;
 		}
-		fault = add_segment(q, d, direction, chain);
-		if (fault != VSOCK_FAULT_NONE || (virtq_desc_flags(d) & VIRTQ_DESC_NEXT) == 0) {
+		if ((virtq_desc_flags(d) & VIRTQ_DESC_WRITE) != direction) {
+			return direction != 0 ? VSOCK_FAULT_NOT_WRITABLE : VSOCK_FAULT_NOT_READABLE;
+		}
+		fault = locate(q, d, &segment->base);
+		if (fault != VSOCK_FAULT_NONE) {
 			return fault;
 		}
-		if (virtq_desc_next(d) >= count) {
-			return VSOCK_FAULT_NEXT_RANGE;
+		segment->length = virtq_desc_length(d);
+		length += segment->length;
+		segment++;
+		if ((virtq_desc_flags(d) & VIRTQ_DESC_NEXT) == 0) {
+			break;
 		}
-		if (++in_table >= count) {
-			return VSOCK_FAULT_LOOP;
-		}
-		if (chain->count == VIRTQ_SEGMENTS_MAX) {
+		if (segment == chain->segment + VIRTQ_SEGMENTS_MAX) {
 			return VSOCK_FAULT_SEGMENTS;
 		}
-		index = (uint32_t)index_clamp(virtq_desc_next(d), count);
-		d = virtq_read_desc(table, index);
+		fault = walk_next(walk, &d);
+		if (fault != VSOCK_FAULT_NONE) {
+			return fault;
+		}
 	}
+	chain->count = (uint32_t)(segment - chain->segment);
+	chain->length = length;
+	return length > UINT32_MAX ? VSOCK_FAULT_LENGTH_TOTAL : VSOCK_FAULT_NONE;
+}
+
+enum vsock_fault virtq_read_chain(const struct virtq *q, uint32_t head, struct virtq_desc first,
+				  uint16_t direction, struct virtq_chain *chain)
+{
+	struct walk walk = {.table = q->table, .count = q->size, .index = head};
+	enum vsock_fault fault = walk_chain(q, &walk, first, direction, chain);
+
+	chain->bad = (uint16_t)walk.index;
+	return fault;
 }
 
 static enum vsock_fault check_config(const struct virtio_queue_config *config)

@@ -98,8 +98,8 @@ struct mux_stats {
 	uint64_t rx_bytes;	    /* payload */
 	uint64_t copied_bytes;	    /* payload bytes that ring 0 copied on their way to it */
 	uint64_t refused_policy;    /* its packets that no rule permitted */
-	uint64_t refused_address;   /* its packets to an unknown or stopped CID, or with a forged
-				       source */
+	uint64_t refused_address;   /* its packets to an unknown or stopped CID, with a forged
+				       source, or with a malformed header */
 	uint64_t resets_sent;	    /* RST that the switch gave back to it */
 	uint64_t device_errors;	    /* times its queues broke the rules and its port was stopped */
 	uint64_t ticks_now;	    /* TSC at the call, as the guest sees it */

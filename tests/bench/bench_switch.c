@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -173,7 +174,10 @@ static unsigned long measure(const struct scenario *s)
 	int status;
 
 	if (child == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
+			die("ptrace");
+		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		run(s);
 		_exit(0);
 	}
@@ -221,6 +225,7 @@ int main(void)
 	if (shared == MAP_FAILED) {
 		die("mmap");
 	}
+	alarm(600); /* the children die with their tracer */
 	marks = measure_marks();
 	printf("%-45s %12s %12s %12s\n", "switch, instructions per packet", "all", "copying",
 	       "the rest");
