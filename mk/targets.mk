@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The targets that people call.
 
-EMU     ?= bochs
 CPUS    ?= 2
 DEMO    ?= demo
 JOBS    ?= 2
@@ -19,18 +18,24 @@ deps-build:
 deps: ## install every Debian package that building, running and testing need
 	@tools/deps build run test
 
-run: ## build the image and boot the demo (EMU=bochs|qemu-kvm, CPUS=2)
+run: ## build the image and boot the demo (EMU=bochs|bochs-amd|qemu|qemu-kvm, else what suits the host; CPUS=2)
 	@tools/deps build run
 	@$(MAKE) --no-print-directory $(BUILD)/images/$(DEMO).img
-	@tools/muxrun --emu $(EMU) --cpus $(CPUS) $(RUNFLAGS) $(BUILD)/images/$(DEMO).img
+	@tools/muxrun $(if $(EMU),--emu $(EMU)) --cpus $(CPUS) $(RUNFLAGS) $(BUILD)/images/$(DEMO).img
 
 SYSTEM_TESTS ?= $(sort $(wildcard tests/system/*.t))
+# Each of them runs in each of these emulators: AMD-V in QEMU, VT-x in Bochs. HOST_TESTS boot nothing, or choose their
+# emulator themselves.
+EMUS         ?= $(if $(EMU),$(EMU),qemu bochs)
+HOST_TESTS   := tests/system/boot.t tests/system/muxrun.t tests/system/oracle.t
+SYSTEM_RUNS   = $(filter $(HOST_TESTS),$(SYSTEM_TESTS)) \
+	$(foreach emu,$(EMUS),$(addsuffix @$(emu),$(filter-out $(HOST_TESTS),$(SYSTEM_TESTS))))
 
 test: ## every test: lint, both compilers, unit tests, system tests in the emulator
 	@tools/deps build run test
 	@$(MAKE) --no-print-directory -j$(JOBS) unit-build build-all $(SYSTEM_IMAGES)
 	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang BUILD=$(BUILD)/clang build-all unit-build
-	@BUILD=$(BUILD) tests/run --jobs $(JOBS) tests/lint.t $(sort $(UNIT_TESTS)) $(SYSTEM_TESTS)
+	@BUILD=$(BUILD) tests/run --jobs $(JOBS) tests/lint.t $(sort $(UNIT_TESTS)) $(SYSTEM_RUNS)
 
 unit: ## unit tests on the host, with ASan and UBSan
 	@tools/deps build test
@@ -40,10 +45,10 @@ unit-build: $(UNIT_TESTS)
 unit-run: $(UNIT_TESTS)
 	@tests/run $(sort $(UNIT_TESTS))
 
-system: ## system tests on the booted image (SYSTEM_TESTS=tests/system/x.t for some of them)
+system: ## system tests on the booted image (SYSTEM_TESTS=tests/system/x.t for some of them, EMU=qemu for one emulator)
 	@tools/deps build run test
 	@$(MAKE) --no-print-directory -j$(JOBS) build-all $(SYSTEM_IMAGES)
-	@BUILD=$(BUILD) tests/run --jobs $(JOBS) $(SYSTEM_TESTS)
+	@BUILD=$(BUILD) tests/run --jobs $(JOBS) $(SYSTEM_RUNS)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz every parser of hostile input (FUZZ_SECONDS=60 for each)

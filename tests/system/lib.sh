@@ -6,7 +6,7 @@
 
 set -u
 BUILD=${BUILD:-build}
-EMU=${EMU:-bochs}
+EMU=${EMU:-qemu}
 count=0
 failures=0
 work=$(mktemp -d)

@@ -22,14 +22,14 @@ is $status 2 'unknown emulator: wrong command line'
 run "$work/nothing.img"
 is $status 3 'no such image: cannot run'
 like "can't read .*/nothing.img" 'and it says why'
-run --model nosuch "$image"
+run --emu bochs --model nosuch "$image"
 is $status 3 'Bochs refuses its configuration: cannot run'
-if [ -r /sys/module/kvm_intel/parameters/nested ]; then
-	skip 2 'this host has kvm_intel'
+if [ -r /sys/module/kvm_intel/parameters/nested ] || [ -r /sys/module/kvm_amd/parameters/nested ]; then
+	skip 2 'this host has kvm_intel or kvm_amd'
 else
 	run --emu qemu-kvm "$image"
 	is $status 3 'no nested KVM: cannot run'
-	like '--emu bochs' 'and it names the way out'
+	like '--emu qemu' 'and it names the way out'
 fi
 
 run --timeout 2 --log "$work/kept" "$image"

@@ -15,7 +15,8 @@ for cpus in 1 2; do
 	like '^manager +\| audit: web: denied: deny open /game.blocked \(rule 1, service example, 1\)' "$cpus CPU: the denial is audited"
 	like '^manager +\| agent web \(CID 3\) left: orderly end' "$cpus CPU: the agent says goodbye"
 	like '^manager +\| result: files_seen=3 events=3 verdicts=2 denied=2 quarantined=0 fallbacks=0 lost=0 .* failed=0$' "$cpus CPU: the table"
-	like '^manager +\| +all .* 1\.00 +0$' "$cpus CPU: one copy per byte, nothing refused"
+	# Who is up before the partition that it calls is refused, and calls again.
+	like '^manager +\| +all .* 1\.00 +[0-9]$' "$cpus CPU: one copy per byte"
 	unlike 'alarm:' "$cpus CPU: no alarm"
 done
 done_testing
