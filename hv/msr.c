@@ -28,7 +28,6 @@ static int msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	case MSR_TSC: *value = now; return 0;
 	case MSR_EFER: *value = virt->register_read(vcpu, VIRT_EFER); return 0;
 	case MSR_PAT: *value = virt->register_read(vcpu, VIRT_PAT); return 0;
-	case MSR_TSC_AUX: *value = virt->tsc_aux_get(vcpu); return 0;
 	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return 0;
 	case MSR_BIOS_SIGN_ID:
 	case MSR_MCG_CAP: *value = 0; return 0;
@@ -83,12 +82,6 @@ static int msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	case MSR_TSC_DEADLINE: return msr_write_apic(vcpu, msr, value);
 	case MSR_EFER: return msr_write_efer(vcpu, value);
 	case MSR_PAT: return msr_write_pat(vcpu, value);
-	case MSR_TSC_AUX:
-		if ((value >> 32) != 0) {
-			return -EINVAL;
-		}
-		virt->tsc_aux_set(vcpu, value);
-		return 0;
 	case MSR_MISC_ENABLE:
 	case MSR_BIOS_SIGN_ID: return 0;
 	default: return -EINVAL;

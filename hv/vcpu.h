@@ -33,7 +33,6 @@ struct vcpu_counters {
 	uint64_t ring0_ticks;
 	uint64_t guest_ticks;
 	uint64_t switch_ticks;
-	uint64_t kicks;
 	uint64_t interrupts;
 	uint64_t exits_by_kind[15]; /* enum mux_exit_kind */
 };

@@ -130,9 +130,6 @@ struct virt_backend {
 	uint64_t (*cr4_permitted)(void);
 	void (*register_write)(struct vcpu *vcpu, enum virt_register reg, uint64_t value);
 	bool (*has_rdtscp)(void);
-	/* IA32_TSC_AUX of the loaded vCPU. */
-	uint64_t (*tsc_aux_get)(struct vcpu *vcpu);
-	void (*tsc_aux_set)(struct vcpu *vcpu, uint64_t value);
 	/* Text of a raw exit number for the log. */
 	const char *(*exit_name)(uint32_t raw);
 	/* Line of features in use for the boot log, at most `size` bytes. */

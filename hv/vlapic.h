@@ -20,8 +20,7 @@
 #define VLAPIC_MSR_LAST		0x83fU
 #define VLAPIC_MSR_TSC_DEADLINE 0x6e0U
 
-#define VLAPIC_DESTINATION_ALL	0xffffffffU
-#define VLAPIC_TSC_PER_TICK_MAX 0x10000U
+#define VLAPIC_DESTINATION_ALL 0xffffffffU
 
 enum vlapic_delivery {
 	VLAPIC_FIXED = 0,
@@ -67,7 +66,7 @@ struct vlapic {
 	_Atomic uint64_t pending[4];  /* any CPU: vectors posted, not yet in IRR */
 };
 
-/* Build phase; resets too. tsc_per_tick is 1..VLAPIC_TSC_PER_TICK_MAX. */
+/* Build phase; resets too. tsc_per_tick is 1..0x10000. */
 void vlapic_init(struct vlapic *apic, void *page, uint32_t apic_id, bool is_bootstrap,
 		 uint32_t tsc_per_tick);
 

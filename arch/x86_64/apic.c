@@ -274,14 +274,6 @@ void apic_init(void)
 	}
 }
 
-const char *apic_describe(void)
-{
-	if (is_x2apic) {
-		return is_deadline ? "x2apic, tsc-deadline timer" : "x2apic, one-shot timer";
-	}
-	return is_deadline ? "xapic, tsc-deadline timer" : "xapic, one-shot timer";
-}
-
 uint32_t apic_id(void)
 {
 	uint32_t id = apic_read(APIC_ID);

@@ -30,9 +30,6 @@ void apic_init(void);
 /* Every other CPU's own APIC. */
 void apic_init_cpu(void);
 
-/* "x2apic, tsc-deadline timer" for the boot log. */
-const char *apic_describe(void);
-
 /* The calling CPU's id. */
 uint32_t apic_id(void);
 

@@ -3,6 +3,7 @@
  * The VMCB of a vCPU from nothing: what is intercepted, the permission maps, the guest's state (AMD
  * APM vol. 2, 15.5, 15.9 to 15.13). Nothing is left at what was there before.
  */
+#include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/guest_state.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/svm/svm.h"
@@ -51,6 +52,9 @@ void svm_maps_build(void)
 	memset(msr_map, 0xff, MSR_MAP_SIZE);
 	for (size_t i = 0; i < GUEST_STATE_MSRS; i++) {
 		msr_map_permit(guest_state_msrs[i]);
+	}
+	if (cpu_features_get()->has_rdtscp) { /* exchanged by svm.c */
+		msr_map_permit(MSR_TSC_AUX);
 	}
 }
 

@@ -178,18 +178,12 @@ static void svm_vcpu_load(struct vcpu *vcpu)
 
 static void svm_vcpu_unload(struct vcpu *vcpu)
 {
-	debug_addresses_save(svm_of(vcpu)->dr);
-}
+	struct svm_vcpu *svm = vcpu->backend;
 
-static uint64_t svm_tsc_aux_get(struct vcpu *vcpu)
-{
-	return svm_of(vcpu)->tsc_aux;
-}
-
-static void svm_tsc_aux_set(struct vcpu *vcpu, uint64_t value)
-{
-	svm_of(vcpu)->tsc_aux = value;
-	wrmsr(MSR_TSC_AUX, value);
+	if (svm_has_rdtscp()) {
+		svm->tsc_aux = rdmsr(MSR_TSC_AUX);
+	}
+	debug_addresses_save(svm->dr);
 }
 
 static void svm_describe(char *text, size_t size)
@@ -219,8 +213,6 @@ const struct virt_backend svm_backend = {
 	.register_write = svm_register_write,
 	.cr4_permitted = svm_cr4_permitted,
 	.has_rdtscp = svm_has_rdtscp,
-	.tsc_aux_get = svm_tsc_aux_get,
-	.tsc_aux_set = svm_tsc_aux_set,
 	.exit_name = svm_exit_name,
 	.describe = svm_describe,
 };

@@ -54,6 +54,9 @@ void vmx_msr_bitmap_build(void)
 	for (size_t i = 0; i < GUEST_STATE_MSRS; i++) {
 		msr_bitmap_permit(guest_state_msrs[i], true, true);
 	}
+	if (vmx_has_rdtscp()) {
+		msr_bitmap_permit(MSR_TSC_AUX, true, true);
+	}
 	if (vmx_controls.has_apicv) {
 		/* Virtualised by the CPU (SDM 3C 30.5); nothing reaches the real APIC. */
 		msr_bitmap_permit(X2APIC_TPR, true, true);

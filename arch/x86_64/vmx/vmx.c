@@ -187,7 +187,7 @@ static void vmx_vcpu_reset(struct vcpu *vcpu, const struct virt_start *start)
 	vmx_flush_translations(vcpu);
 }
 
-static bool vmx_has_rdtscp(void)
+bool vmx_has_rdtscp(void)
 {
 	return (vmx_controls.secondary & CPU2_RDTSCP) != 0;
 }
@@ -219,20 +219,12 @@ static void vmx_vcpu_unload(struct vcpu *vcpu)
 	vmx->lstar = rdmsr(MSR_LSTAR);
 	vmx->cstar = rdmsr(MSR_CSTAR);
 	vmx->syscall_mask = rdmsr(MSR_FMASK);
+	if (vmx_has_rdtscp()) {
+		vmx->tsc_aux = rdmsr(MSR_TSC_AUX);
+	}
 	vmx->cr2 = read_cr2();
 	debug_addresses_save(vmx->dr);
 	vmx->dr6 = read_dr6();
-}
-
-static uint64_t vmx_tsc_aux_get(struct vcpu *vcpu)
-{
-	return ((struct vmx_vcpu *)vcpu->backend)->tsc_aux;
-}
-
-static void vmx_tsc_aux_set(struct vcpu *vcpu, uint64_t value)
-{
-	((struct vmx_vcpu *)vcpu->backend)->tsc_aux = value;
-	wrmsr(MSR_TSC_AUX, value);
 }
 
 static void vmx_describe(char *text, size_t size)
@@ -263,8 +255,6 @@ const struct virt_backend vmx_backend = {
 	.register_write = vmx_register_write,
 	.cr4_permitted = vmx_cr4_permitted,
 	.has_rdtscp = vmx_has_rdtscp,
-	.tsc_aux_get = vmx_tsc_aux_get,
-	.tsc_aux_set = vmx_tsc_aux_set,
 	.exit_name = vmx_exit_name,
 	.describe = vmx_describe,
 };

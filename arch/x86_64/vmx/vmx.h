@@ -32,6 +32,7 @@ hpa_t vmx_msr_bitmap(void);
 void vmx_msr_bitmap_build(void);
 
 /* vmx.c */
+bool vmx_has_rdtscp(void);
 uint32_t vmx_vpid(const struct vcpu *vcpu);
 /* Drops what the CPU has cached of the vCPU's address translations. */
 void vmx_flush_translations(const struct vcpu *vcpu);

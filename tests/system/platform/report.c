@@ -63,8 +63,7 @@ void report_print(void)
 	mitigation_describe(line, sizeof(line));
 	log_info("mitigations: %s (capabilities 0x%llx)", line,
 		 (unsigned long long)f->arch_capabilities);
-	log_info("apic: %s; TSC at %llu kHz", apic_describe(),
-		 (unsigned long long)platform_tsc_khz());
+	log_info("TSC at %llu kHz", (unsigned long long)platform_tsc_khz());
 	log_info("blob: %zu bytes, first %02x", blob_size, (unsigned int)(unsigned char)blob[0]);
 	check_memory();
 	log_info("memory: %llu KiB of ring 0, %llu KiB free",
