@@ -140,8 +140,9 @@ void service_down(struct agent *agent, const struct wire_service_down *down, str
 		if (down->reason == MUX_ERR_SHUTDOWN) {
 			leave(agent, service, now);
 		} else {
-			/* Its rules stay: it may come back. */
+			/* Its rules stay: it may come back. Nobody takes what is still queued. */
 			session_stop(&service->peer.session, false, now.us);
+			session_cut(&service->peer.session, now.us);
 			log_service(agent, service, "is down");
 		}
 	}

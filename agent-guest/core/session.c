@@ -38,6 +38,14 @@ static bool has_socket(const struct session *session)
 	return session->state == SESSION_CONNECTING || session_is_connected(session);
 }
 
+void session_cut(struct session *session, uint64_t now_us)
+{
+	if (has_socket(session)) {
+		begin_closing(session, now_us);
+		session->timer_us = now_us;
+	}
+}
+
 void session_start(struct session *session, uint32_t cid, uint32_t port, uint64_t now_us)
 {
 	session->cid = cid;
@@ -45,7 +53,7 @@ void session_start(struct session *session, uint32_t cid, uint32_t port, uint64_
 	session->is_wanted = true;
 	session->backoff_us = AGENT_BACKOFF_MIN_US;
 	if (has_socket(session)) {
-		begin_closing(session, now_us);
+		session_cut(session, now_us);
 	} else {
 		session->state = SESSION_CONNECT;
 		session->timer_us = UINT64_MAX;

@@ -54,6 +54,10 @@ void session_start(struct session *session, uint32_t cid, uint32_t port, uint64_
  * message before it sees the end. */
 void session_stop(struct session *session, bool lingers, uint64_t now_us);
 
+/* The peer is known to be gone: a live connection goes to CLOSING and is closed at once, with what
+ * is queued; whether another one follows stays as it is. */
+void session_cut(struct session *session, uint64_t now_us);
+
 /* ---- from the driver ---- */
 
 /* It took the order to connect (CONNECT -> CONNECTING). */
