@@ -458,6 +458,22 @@ static void test_lost_service_keeps_its_rules(void **state)
 	assert_decision(0, 2, MUX_VERDICT_DENY, AGENT_CAUSE_DISCONNECT);
 }
 
+/* Regression: it went on waiting for a dead service to take what was queued for it. */
+static void test_lost_service_that_reads_nothing_is_dropped_at_once(void **state)
+{
+	(void)state;
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	world->service[0]->is_reading = false;
+	for (uint64_t i = 1; i <= 40; i++) {
+		notify(MUX_EVENT_OPEN, i, "/queued");
+	}
+	net_pump(&world->net);
+	assert_int_not_equal(world->service[0]->link, -1);
+	net_service_down(world->manager, 1, MUX_ERR_LOST);
+	net_pump(&world->net);
+	assert_int_equal(world->service[0]->link, -1);
+}
+
 static void test_reports_wait_for_a_service_that_is_away(void **state)
 {
 	struct wire_rule rule = net_rule(1, MUX_ACTION_REPORT, OPENS, "/**", 0, MUX_VERDICT_ALLOW);
@@ -803,6 +819,7 @@ int main(void)
 		TEST(test_service_that_stays_away),
 		TEST(test_service_that_leaves_takes_its_rules),
 		TEST(test_lost_service_keeps_its_rules),
+		TEST(test_lost_service_that_reads_nothing_is_dropped_at_once),
 		TEST(test_reports_wait_for_a_service_that_is_away),
 		TEST(test_remembered_verdict),
 		TEST(test_full_table_falls_back),
