@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the AMD-V backend.
+
+$(eval $(call unit_test,test_svm_instruction,tests/unit/test_svm_instruction.c arch/x86_64/svm/instruction.c))
