@@ -28,7 +28,8 @@ static inline uint64_t ports_of(const struct vsock_header *header)
 {
 	uint64_t ports;
 
-	__builtin_memcpy(&ports, &header->src_port, sizeof(ports));
+	__builtin_memcpy(&ports, (const uint8_t *)header + offsetof(struct vsock_header, src_port),
+			 sizeof(ports));
 	return ports;
 }
 
@@ -36,7 +37,8 @@ static inline uint32_t kind_of(const struct vsock_header *header)
 {
 	uint32_t kind;
 
-	__builtin_memcpy(&kind, &header->type, sizeof(kind));
+	__builtin_memcpy(&kind, (const uint8_t *)header + offsetof(struct vsock_header, type),
+			 sizeof(kind));
 	return kind;
 }
 
