@@ -170,12 +170,34 @@ static void make_available(struct guest *g, uint16_t queue, uint16_t head)
 	avail[1] = g->avail[queue];
 }
 
-/* A good chain of one buffer, so that traffic flows. */
+/* A chain of one to four buffers that follow each other in memory. */
+static void write_chain(struct guest *g, uint16_t queue, uint16_t head, uint32_t at, uint32_t room)
+{
+	uint64_t flags = queue == VSOCK_QUEUE_RX ? VIRTQ_DESC_WRITE : 0;
+	unsigned more = next8() & 3;
+
+	for (uint16_t i = head;; i = (uint16_t)((i + 1) % ENTRIES)) {
+		uint32_t cut = more != 0 ? 1 + next8() % (room - more) : room;
+		uint64_t desc[2] = {at, cut | flags << 32};
+
+		if (more != 0) {
+			desc[1] |= (uint64_t)VIRTQ_DESC_NEXT << 32;
+			desc[1] |= (uint64_t)((i + 1) % ENTRIES) << 48;
+		}
+		memcpy(g->low + DESC_GPA(queue) + i * 16U, desc, sizeof(desc));
+		at += cut;
+		room -= cut;
+		if (more-- == 0) {
+			return;
+		}
+	}
+}
+
+/* A good packet or buffer, so that traffic flows. */
 static void post_good(struct guest *g, uint16_t queue)
 {
 	uint16_t head = next8() % ENTRIES;
 	uint32_t offset = 0x2000 + queue * 0x2000U + head * 0x400U;
-	uint64_t desc[2] = {offset, VSOCK_HEADER_SIZE + (next16() & 0x1ff)};
 	struct vsock_header header = {
 		.src_cid = (uint64_t)g->port->cid,
 		.dst_cid = MUX_CID_MIN + next8() % (GUESTS + 1),
@@ -187,8 +209,7 @@ static void post_good(struct guest *g, uint16_t queue)
 		.flags = next8() & 3,
 	};
 
-	desc[1] |= (queue == VSOCK_QUEUE_RX ? (uint64_t)VIRTQ_DESC_WRITE : 0) << 32;
-	memcpy(g->low + DESC_GPA(queue) + head * 16U, desc, sizeof(desc));
+	write_chain(g, queue, head, offset, VSOCK_HEADER_SIZE + (next16() & 0x1ff));
 	if (queue == VSOCK_QUEUE_TX) {
 		memcpy(g->low + offset, &header, sizeof(header));
 	}
