@@ -58,7 +58,7 @@ static bool is_deadline;
 static volatile uint32_t *registers; /* xAPIC */
 static uint64_t timer_ratio;	     /* timer counts per TSC tick << RATIO_SHIFT */
 
-static uint64_t deadlines[CPUS_MAX]; /* one-shot: what each CPU waits for */
+static uint64_t deadlines[CPUS_MAX]; /* what each CPU's timer is set to; 0: nothing */
 
 static inline uint32_t apic_read(enum apic_register number)
 {
@@ -131,15 +131,24 @@ static uint64_t one_shot_count(uint64_t now, uint64_t deadline)
 	return count == 0 ? 1 : min_u64(count, UINT32_MAX);
 }
 
-void apic_timer_set(uint64_t deadline)
+static void timer_start(uint64_t deadline)
 {
 	if (is_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, deadline);
-		return;
+	} else {
+		apic_write(APIC_TIMER_COUNT,
+			   deadline == 0 ? 0 : (uint32_t)one_shot_count(rdtsc(), deadline));
 	}
-	deadlines[this_cpu()->index] = deadline;
-	apic_write(APIC_TIMER_COUNT,
-		   deadline == 0 ? 0 : (uint32_t)one_shot_count(rdtsc(), deadline));
+}
+
+void apic_timer_set(uint64_t deadline)
+{
+	uint64_t *armed = &deadlines[this_cpu()->index];
+
+	if (*armed != deadline) {
+		*armed = deadline;
+		timer_start(deadline);
+	}
 }
 
 void apic_kick(struct cpu *cpu)
@@ -167,15 +176,17 @@ void cpu_idle(void)
 __attribute__((interrupt)) static void on_timer(void *frame)
 {
 	struct cpu *cpu = this_cpu();
+	uint64_t *armed = &deadlines[cpu->index];
 
 	(void)frame;
 	end_of_interrupt();
-	/* The count of a far deadline is clamped, and calibration errs: then there is more to wait.
-	 */
-	if (!is_deadline && rdtsc() < deadlines[cpu->index]) {
-		apic_timer_set(deadlines[cpu->index]);
+	/* The count of a far deadline is clamped, and calibration errs; and an interrupt for an
+	 * earlier deadline may have been pending when this one was set. */
+	if (rdtsc() < *armed) {
+		timer_start(*armed);
 		return;
 	}
+	*armed = 0;
 	cpu->timer_fired = true;
 }
 
