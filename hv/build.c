@@ -10,6 +10,7 @@
 #include "hv/exit.h"
 #include "hv/format.h"
 #include "hv/log.h"
+#include "hv/machine.h"
 #include "hv/manifest.h"
 #include "hv/mem.h"
 #include "hv/partition.h"
@@ -92,19 +93,32 @@ static void build_devices(struct partition *p)
 	vpci_reset(&p->vpci);
 }
 
+/* The CPU of a pin. A machine with fewer CPUs than the manifest counts on still runs everything,
+ * more slowly: the pins wrap around, past the CPU that polls. */
+static struct cpu *build_cpu(uint32_t pin)
+{
+	uint32_t polling = machine_poll_cpu();
+	uint32_t usable = cpu_count() - (polling < cpu_count() ? 1 : 0);
+
+	if (pin < cpu_count() && pin != polling) {
+		return cpu_get(pin);
+	}
+	pin %= usable;
+	return cpu_get(pin >= polling ? pin + 1 : pin);
+}
+
 static void build_vcpu(struct partition *p, uint32_t index)
 {
-	uint32_t cpu = p->record->vcpu_cpu[index];
+	struct cpu *cpu = build_cpu(p->record->vcpu_cpu[index]);
 	struct vcpu *vcpu = mem_alloc(sizeof(*vcpu));
 
 	vcpu->partition = p;
 	vcpu->index = index;
 	vcpu->xsave = mem_alloc(FPU_AREA_SIZE);
 	vlapic_init(&vcpu->lapic, mem_alloc(PAGE_SIZE), index, index == 0, APIC_TSC_PER_TICK);
-	/* A machine with fewer CPUs than the manifest counts on still runs it, more slowly. */
-	if (sched_add(cpu_get(cpu % cpu_count()), vcpu) != 0) {
+	if (sched_add(cpu, vcpu) != 0) {
 		panic("partition %s: more than %u vCPUs on CPU %u", p->name, SCHED_VCPUS_MAX,
-		      cpu % cpu_count());
+		      cpu->index);
 	}
 	virt->vcpu_create(vcpu);
 	p->vcpu[index] = vcpu;

@@ -23,6 +23,11 @@ const struct virt_backend *virt;
 
 static uint32_t poll_cpu = MUX_POLL_CPU_NONE;
 
+uint32_t machine_poll_cpu(void)
+{
+	return poll_cpu;
+}
+
 static void machine_check_cpu(void)
 {
 	const char *why;
