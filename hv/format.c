@@ -131,7 +131,6 @@ static void put_directive(struct output *out, const char **format, va_list *args
 {
 	struct directive d = parse_directive(format, args);
 	const char *text;
-	char c;
 
 	switch (**format) {
 	case '\0': return;
@@ -139,10 +138,6 @@ static void put_directive(struct output *out, const char **format, va_list *args
 		text = va_arg(*args, const char *);
 		text = text != NULL ? text : "(null)";
 		put_padded(out, &d, text, strnlen(text, d.precision));
-		break;
-	case 'c':
-		c = (char)va_arg(*args, int);
-		put_padded(out, &d, &c, 1);
 		break;
 	case 'd': put_signed(out, &d, args); break;
 	case 'u': put_unsigned(out, &d, args, 10); break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small formatter for ring 0: %s %c %d %u %x with -, 0, width, .precision of %s (a number or *),
+ * A small formatter for ring 0: %s %d %u %x with -, 0, width, .precision of %s (a number or *),
  * l, ll, z; and %%. Anything else is printed as it stands. Pure: no lock.
  */
 #ifndef HV_FORMAT_H

@@ -4,7 +4,7 @@
  * console lock held. A line longer than LOG_LINE_MAX is cut. Nothing that a guest writes is used as
  * format.
  *
- * Formats: %s %c %d %u %x with l, ll, z, width and 0; %% (subset of C's printf).
+ * Formats: %s %d %u %x with l, ll, z, width and 0; %% (subset of C's printf).
  */
 #ifndef HV_LOG_H
 #define HV_LOG_H

@@ -63,28 +63,21 @@ static void machine_prepare_cpus(const struct mux_blob_header *header)
 
 static void machine_start_partitions(void)
 {
-	uint32_t order = 0;
-	uint32_t next = 0;
+	uint64_t next;
 
-	/* Ascending start order; start_order is 32 bits, so step from one used value to the next.
-	 */
-	for (;;) {
-		next = UINT32_MAX;
+	/* Ascending start order, from one used value to the next: all 32 bits may be in use. */
+	for (uint64_t order = 0; order <= UINT32_MAX; order = next) {
+		next = UINT64_MAX;
 		for (uint32_t i = 0; i < partition_count(); i++) {
 			struct partition *p = partition_get(i);
 
-			if (p->record->start_order == order &&
-			    (p->record->flags & MUX_PARTITION_START_OFF) == 0) {
+			if (p->record->start_order > order) {
+				next = min_u64(next, p->record->start_order);
+			} else if (p->record->start_order == order &&
+				   (p->record->flags & MUX_PARTITION_START_OFF) == 0) {
 				partition_start(p);
 			}
-			if (p->record->start_order > order && p->record->start_order < next) {
-				next = p->record->start_order;
-			}
 		}
-		if (next == UINT32_MAX) {
-			return;
-		}
-		order = next;
 	}
 }
 

@@ -97,7 +97,6 @@ struct virt_start {
 #define VIRT_RFLAGS_IF (1ULL << 9)
 
 struct virt_backend {
-	const char *name;
 	bool uses_vmmcall; /* hypercalls are VMMCALL */
 
 	/* BSP, boot: NULL when this CPU can do it, else the reason and what to do about it. */

@@ -524,7 +524,6 @@ static int write_register(struct vlapic *apic, uint32_t number, uint32_t value, 
 int vlapic_msr_write(struct vlapic *apic, uint32_t msr, uint64_t value, uint64_t now,
 		     struct vlapic_action *action)
 {
-	uint64_t deadline = vlapic_deadline(apic);
 	uint32_t number = msr - VLAPIC_MSR_FIRST;
 	int result = -EINVAL;
 
@@ -548,6 +547,5 @@ int vlapic_msr_write(struct vlapic *apic, uint32_t msr, uint64_t value, uint64_t
 	} else if (number <= VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST && value >> 32 == 0) {
 		result = write_register(apic, number, (uint32_t)value, now);
 	}
-	action->is_timer_changed = vlapic_deadline(apic) != deadline;
 	return result;
 }

@@ -48,8 +48,7 @@ struct vlapic_message {
 
 /* What the caller has to do after a register write. */
 struct vlapic_action {
-	bool has_message;      /* deliver `message` to every vCPU that vlapic_is_target names */
-	bool is_timer_changed; /* look at vlapic_deadline again */
+	bool has_message; /* deliver `message` to every vCPU that vlapic_is_target names */
 	struct vlapic_message message;
 };
 

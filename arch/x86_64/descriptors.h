@@ -17,7 +17,6 @@
 
 /* Stacks that an exception switches to, whatever RSP holds (SDM 3A 6.14.5). 0: no switch. */
 enum descriptors_ist {
-	IST_NONE = 0,
 	IST_DOUBLE_FAULT = 1,
 	IST_NMI = 2,
 	IST_MACHINE_CHECK = 3,

@@ -34,10 +34,6 @@ static const char *const names[EXCEPTION_VECTORS] = {
 	[17] = "alignment check",
 	[18] = "machine check",
 	[19] = "SIMD error",
-	[20] = "virtualization exception",
-	[21] = "control protection",
-	[29] = "VMM communication",
-	[30] = "security exception",
 };
 
 static bool is_text(uint64_t address)

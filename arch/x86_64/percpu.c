@@ -55,36 +55,36 @@ void percpu_map_stacks(uint32_t index)
 	tables[index].tss.ist[IST_MACHINE_CHECK - 1] = slot + stacks[3].top;
 }
 
-const char *percpu_guarded_stack(uint64_t address, uint32_t *index)
+/* The first stack in its slot that ends above `address`: it lies in that, or in the guard page
+ * below. NULL when it is no address of a slot, or above the last stack. */
+static const struct stack *find_stack(uint64_t address)
 {
 	uint64_t offset = address - PAGING_STACKS_BASE;
 
-	if (offset >= CPUS_MAX * SLOT_SIZE) {
-		return NULL;
-	}
-	*index = (uint32_t)(offset / SLOT_SIZE);
-	offset %= SLOT_SIZE;
-	for (uint32_t i = 0; i < ARRAY_COUNT(stacks); i++) {
-		if (offset < stacks[i].base) {
-			return stacks[i].name;
+	for (uint32_t i = 0; i < ARRAY_COUNT(stacks) && offset < CPUS_MAX * SLOT_SIZE; i++) {
+		if (offset % SLOT_SIZE < stacks[i].top) {
+			return &stacks[i];
 		}
 	}
 	return NULL;
 }
 
+const char *percpu_guarded_stack(uint64_t address, uint32_t *index)
+{
+	const struct stack *stack = find_stack(address);
+
+	*index = (uint32_t)((address - PAGING_STACKS_BASE) / SLOT_SIZE);
+	return stack != NULL && address % SLOT_SIZE < stack->base ? stack->name : NULL;
+}
+
 uint64_t percpu_stack_end(uint64_t address)
 {
-	uint64_t offset = address - PAGING_STACKS_BASE;
+	const struct stack *stack = find_stack(address);
 
-	if (offset >= CPUS_MAX * SLOT_SIZE) {
+	if (stack == NULL || address % SLOT_SIZE < stack->base) {
 		return 0;
 	}
-	for (uint32_t i = 0; i < ARRAY_COUNT(stacks); i++) {
-		if (offset % SLOT_SIZE >= stacks[i].base && offset % SLOT_SIZE < stacks[i].top) {
-			return address - offset % SLOT_SIZE + stacks[i].top;
-		}
-	}
-	return 0;
+	return address - address % SLOT_SIZE + stack->top;
 }
 
 void percpu_add_online(void)

@@ -84,16 +84,3 @@ size_t(strnlen)(const char *text, size_t limit)
 	}
 	return length;
 }
-
-int(strncmp)(const char *a, const char *b, size_t limit)
-{
-	for (size_t i = 0; i < limit; i++) {
-		unsigned char x = (unsigned char)a[i];
-		unsigned char y = (unsigned char)b[i];
-
-		if (x != y || x == '\0') {
-			return x - y;
-		}
-	}
-	return 0;
-}

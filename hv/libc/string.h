@@ -15,7 +15,6 @@ void *memmove(void *destination, const void *source, size_t size);
 void *memset(void *destination, int value, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strnlen(const char *text, size_t limit);
-int strncmp(const char *a, const char *b, size_t limit);
 
 #define memcpy(d, s, n)	 __builtin_memcpy((d), (s), (n))
 #define memmove(d, s, n) __builtin_memmove((d), (s), (n))

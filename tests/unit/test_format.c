@@ -44,7 +44,7 @@ static void test_text(void **state)
 	char cut[3] = {'a', 'b', 'c'}; /* no NUL */
 
 	(void)state;
-	CHECK_SAME("[%s][%8s][%-8s][%c][%%]", "text", "right", "left", 'x');
+	CHECK_SAME("[%s][%8s][%-8s][%%]", "text", "right", "left");
 	CHECK_SAME("[%.3s][%.2s]", cut, "long");
 	CHECK_SAME("[%.*s][%5.*s]", 2, cut, 3, cut);
 }

@@ -47,7 +47,8 @@ static struct loader_bytes find_section(const struct loader *loader, const char 
 		struct pe_section section;
 
 		memcpy(&section, table + i * sizeof(section), sizeof(section));
-		if (strncmp(section.name, name, SECTION_NAME_SIZE) == 0) {
+		/* Padded with NULs; one of full length has none. */
+		if (memcmp(section.name, name, strnlen(name, SECTION_NAME_SIZE - 1) + 1) == 0) {
 			return (struct loader_bytes){base + section.virtual_address,
 						     section.virtual_size};
 		}

@@ -195,7 +195,6 @@ static void svm_describe(char *text, size_t size)
 }
 
 const struct virt_backend svm_backend = {
-	.name = "AMD-V",
 	.uses_vmmcall = true,
 	.check = svm_check,
 	.cpu_prepare = svm_cpu_prepare,

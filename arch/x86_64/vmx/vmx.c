@@ -238,7 +238,6 @@ static void vmx_describe(char *text, size_t size)
 }
 
 const struct virt_backend vmx_backend = {
-	.name = "VT-x",
 	.check = vmx_check,
 	.cpu_prepare = vmx_cpu_prepare,
 	.cpu_enable = vmx_cpu_enable,
