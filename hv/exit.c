@@ -5,6 +5,7 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
+#include "arch/x86_64/msr.h"
 #include "hv/log.h"
 #include "hv/partition.h"
 
@@ -61,6 +62,34 @@ static enum vcpu_next exit_handle_xsetbv(struct vcpu *vcpu)
 	return VCPU_ADVANCE;
 }
 
+/* What MOV to CR0 and CR4 refuses by itself where it does not exit (SDM 2B, MOV). */
+static bool is_valid_cr0(struct vcpu *vcpu, uint64_t value)
+{
+	bool is_64bit = virt->register_read(vcpu, VIRT_IS_64BIT) != 0;
+	bool is_long = (virt->register_read(vcpu, VIRT_EFER) & EFER_LME) != 0;
+	bool has_pae = (virt->register_read(vcpu, VIRT_CR4) & CR4_PAE) != 0;
+
+	if ((value >> 32) != 0 || ((value & CR0_NW) != 0 && (value & CR0_CD) == 0)) {
+		return false;
+	}
+	if ((value & CR0_PG) == 0) {
+		return !is_64bit;
+	}
+	return (value & CR0_PE) != 0 && (!is_long || has_pae);
+}
+
+static bool is_valid_cr4(struct vcpu *vcpu, uint64_t value)
+{
+	bool is_long = (virt->register_read(vcpu, VIRT_EFER) & EFER_LMA) != 0;
+	uint64_t added = value & ~virt->register_read(vcpu, VIRT_CR4);
+	bool has_pcid = (virt->register_read(vcpu, VIRT_CR3) & 0xfffU) != 0;
+
+	if ((value & ~virt->cr4_permitted()) != 0 || (is_long && (value & CR4_PAE) == 0)) {
+		return false;
+	}
+	return (value & CR4_PCIDE) == 0 || (is_long && ((added & CR4_PCIDE) == 0 || !has_pcid));
+}
+
 static enum vcpu_next exit_handle_cr_write(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	struct vlapic_action action;
@@ -68,13 +97,13 @@ static enum vcpu_next exit_handle_cr_write(struct vcpu *vcpu, const struct virt_
 
 	switch (exit->cr.number) {
 	case 0:
-		if ((value >> 32) != 0 || ((value & CR0_PG) != 0 && (value & CR0_PE) == 0)) {
+		if (!is_valid_cr0(vcpu, value)) {
 			return VCPU_INJECT_GP;
 		}
 		virt->register_write(vcpu, VIRT_CR0, value);
 		return VCPU_ADVANCE;
 	case 4:
-		if ((value & ~virt->cr4_permitted()) != 0) {
+		if (!is_valid_cr4(vcpu, value)) {
 			return VCPU_INJECT_GP;
 		}
 		virt->register_write(vcpu, VIRT_CR4, value);

@@ -19,7 +19,6 @@
 #define MSR_BITMAP_SIZE 4096U
 #define X2APIC_TPR	0x808U
 #define X2APIC_EOI	0x80bU
-#define X2APIC_SELF_IPI 0x83fU
 
 static uint8_t *msr_bitmap;
 
@@ -58,10 +57,10 @@ void vmx_msr_bitmap_build(void)
 		msr_bitmap_permit(MSR_TSC_AUX, true, true);
 	}
 	if (vmx_controls.has_apicv) {
-		/* Virtualised by the CPU (SDM 3C 30.5); nothing reaches the real APIC. */
+		/* Virtualised by the CPU (SDM 3C 30.5); nothing reaches the real APIC. Not the
+		 * self-IPI: a vector below 16 there is an exit after the instruction. */
 		msr_bitmap_permit(X2APIC_TPR, true, true);
 		msr_bitmap_permit(X2APIC_EOI, false, true);
-		msr_bitmap_permit(X2APIC_SELF_IPI, false, true);
 	}
 }
 
