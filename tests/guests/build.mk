@@ -27,3 +27,10 @@ $(eval $(call bare_program,attack-serve,tests/guests/attack/serve.c))
 $(eval $(call bare_program,attack-pulse,tests/guests/attack/pulse.c))
 $(eval $(call image,attack,tests/guests/attack.mux,$(addprefix $(BUILD)/bare/,attack.elf attack-monitor.elf attack-serve.elf attack-pulse.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/attack.img
+
+# Receivers that stop reading, beside a pair that goes on.
+$(eval $(call bare_program,slow-sink,tests/guests/slow/sink.c tests/guests/attack/raw.c))
+$(eval $(call bare_program,slow-pour,tests/guests/slow/pour.c tests/guests/attack/raw.c))
+$(eval $(call bare_program,slow-monitor,tests/guests/slow/monitor.c))
+$(eval $(call image,slow,tests/guests/slow.mux,$(addprefix $(BUILD)/bare/,slow-sink.elf slow-pour.elf slow-monitor.elf attack-serve.elf attack-pulse.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/slow.img

@@ -32,8 +32,9 @@ struct attack_family {
 	size_t count;
 };
 
-extern const struct attack_family attack_memory, attack_cpu, attack_refusal, attack_tx, attack_rx,
-	attack_register, attack_packet, attack_flood, attack_smp;
+extern const struct attack_family attack_memory, attack_bar, attack_indirect, attack_ring,
+	attack_cpu, attack_refusal, attack_tx, attack_rx, attack_register, attack_packet,
+	attack_flood, attack_smp;
 
 /* The word with which the bystanders fill memory: nobody else may ever see it. */
 #define ATTACK_SECRET 0x5ec2e7b157a4de25ULL
@@ -42,8 +43,10 @@ extern const struct attack_family attack_memory, attack_cpu, attack_refusal, att
  * ended it. */
 #define FAULT_NONE (-1)
 int fault_catch(void (*function)(uint64_t), uint64_t argument);
-extern uint64_t fault_vector, fault_error, fault_rax;
+extern uint64_t fault_vector, fault_error, fault_rax, fault_flags, fault_rip;
 void fault_init(void);
+/* The same IDT on another vCPU, which has no TSS: for interrupts, not for exceptions. */
+void fault_load_idt(void);
 /* Runs `function` at privilege level 3; it ends with an exception, whose vector is returned. RAX at
  * that point is in fault_rax. */
 int fault_catch_user(void (*function)(uint64_t), uint64_t argument);
@@ -70,11 +73,18 @@ static inline void attack_write_msr(uint32_t msr, uint64_t value)
 			 : "memory");
 }
 
+/* main.c: VMCALL or VMMCALL, and RET. */
+extern const void *attack_hypercall_code;
+extern bool attack_uses_vmmcall;
+
 static inline int64_t attack_hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
 	int64_t result;
 
-	__asm__ volatile("vmcall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "memory");
+	__asm__ volatile("call *%[code]"
+			 : "=a"(result)
+			 : [code] "r"(attack_hypercall_code), "a"(number), "D"(a), "S"(b), "d"(c)
+			 : "memory");
 	return result;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "tests/guests/attack/attack.h"
 
+#define VECTOR_GP  13
 #define CR0_PG	   (1ULL << 31)
 #define CR0_CD	   (1ULL << 30)
 #define CR4_PAE	   (1ULL << 5)
@@ -81,18 +82,30 @@ static const char *string_input(void)
 	return NULL;
 }
 
+static void write_cr4(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%cr4" : : "r"(value));
+}
+
+static void write_cr0(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(value));
+}
+
 /* Ring 0 keeps MCE, so that it makes this write, and PAE cannot be off in 64-bit mode. */
 static const char *cr4_without_pae(void)
 {
-	__asm__ volatile("mov %0, %%cr4" : : "r"((read_cr4() | CR4_MCE) & ~CR4_PAE));
-	return NULL;
+	int got = fault_catch(write_cr4, (read_cr4() | CR4_MCE) & ~CR4_PAE);
+
+	return got == VECTOR_GP ? NULL : "it was taken";
 }
 
 /* CD is ring 0's too; paging cannot be switched off in 64-bit code. */
 static const char *cr0_without_paging(void)
 {
-	__asm__ volatile("mov %0, %%cr0" : : "r"((read_cr0() | CR0_CD) & ~CR0_PG));
-	return NULL;
+	int got = fault_catch(write_cr0, (read_cr0() | CR0_CD) & ~CR0_PG);
+
+	return got == VECTOR_GP ? NULL : "it was taken";
 }
 
 static const char *spin_without_interrupts(void)
@@ -216,8 +229,8 @@ static const struct attack attacks[] = {
 	{"HLT with interrupts off", halt_for_good, ATTACK_STOPPED},
 	{"string output", string_output, ATTACK_STOPPED},
 	{"string input", string_input, ATTACK_STOPPED},
-	{"CR4 without PAE in 64-bit mode", cr4_without_pae, ATTACK_STOPPED},
-	{"CR0 without PG in 64-bit mode", cr0_without_paging, ATTACK_STOPPED},
+	{"CR4 without PAE in 64-bit mode", cr4_without_pae, ATTACK_REFUSED},
+	{"CR0 without PG in 64-bit mode", cr0_without_paging, ATTACK_REFUSED},
 	{"exceptions without end", recursion, ATTACK_STOPPED},
 	{"spin with interrupts off", spin_without_interrupts, ATTACK_HANGS},
 	{"spin in the shadow of MOV SS", spin_in_shadow, ATTACK_HANGS},

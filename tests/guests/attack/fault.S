@@ -64,12 +64,32 @@ fault_entries:
 	.set vector, vector + 1
 	.endr
 
+/* An interrupt that nobody waits for. */
+	.balign 16
+	.globl	fault_interrupt
+fault_interrupt:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	mov	$0x80b, %ecx
+	xor	%eax, %eax
+	xor	%edx, %edx
+	wrmsr
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	iretq
+
 fault_common:
 	mov	%rax, fault_rax(%rip)
 	pop	%rax
 	mov	%rax, fault_vector(%rip)
 	pop	%rax
 	mov	%rax, fault_error(%rip)
+	mov	16(%rsp), %rax
+	mov	%rax, fault_flags(%rip)
+	mov	(%rsp), %rax
+	mov	%rax, fault_rip(%rip)
 	cmpq	$0, fault_rsp(%rip)
 	je	fault_unexpected
 	mov	fault_rsp(%rip), %rsp

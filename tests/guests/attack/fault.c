@@ -4,15 +4,17 @@
 
 #include <stdio.h>
 
-#define ENTRY_SIZE   16U
-#define EXCEPTIONS   32U
-#define GATE	     0x8e01U /* present, interrupt gate, stack 1 of the runtime's TSS */
-#define ENTRIES	     512U
-#define PAGE_USER    0x4ULL
-#define PAGE_PRESENT 0x1ULL
-#define PAGE_LARGE   0x80ULL
-#define ADDRESS	     0x000ffffffffff000ULL
-#define USER_STACK   4096U
+#define ENTRY_SIZE	16U
+#define EXCEPTIONS	32U
+#define GATE		0x8e01U /* present, interrupt gate, stack 1 of the runtime's TSS */
+#define GATE_SAME_STACK 0x8e00U
+#define CODE		8U
+#define ENTRIES		512U
+#define PAGE_USER	0x4ULL
+#define PAGE_PRESENT	0x1ULL
+#define PAGE_LARGE	0x80ULL
+#define ADDRESS		0x000ffffffffff000ULL
+#define USER_STACK	4096U
 
 struct gate {
 	uint16_t offset_low, selector, flags, offset_middle;
@@ -24,38 +26,54 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-extern const char fault_entries[];
+extern const char fault_entries[], fault_interrupt[];
 int fault_enter_user(void (*function)(uint64_t), uint64_t argument, uint8_t *stack);
 __attribute__((noreturn)) void fault_unexpected(void);
 
-uint64_t fault_vector, fault_error, fault_rax;
+uint64_t fault_vector, fault_error, fault_rax, fault_flags, fault_rip;
 static uint64_t gdt[8];
+static struct table_pointer idt_pointer;
 static uint8_t user_stack[USER_STACK] __attribute__((aligned(16)));
 
 void fault_unexpected(void)
 {
-	printf("attack: FAILED unexpected exception %u, error 0x%x\n", (unsigned)fault_vector,
-	       (unsigned)fault_error);
+	printf("attack: FAILED unexpected exception %u, error 0x%x, RIP 0x%x, flags 0x%x\n",
+	       (unsigned)fault_vector, (unsigned)fault_error, (unsigned)fault_rip,
+	       (unsigned)fault_flags);
 	for (;;) {
 		__asm__ volatile("sti; hlt");
 	}
 }
 
+static void set_gate(struct gate *gate, uint64_t entry, uint16_t flags)
+{
+	gate->offset_low = (uint16_t)entry;
+	gate->offset_middle = (uint16_t)(entry >> 16);
+	gate->offset_high = (uint32_t)(entry >> 32);
+	gate->selector = CODE;
+	gate->flags = flags;
+}
+
+/* Of the runtime's gates, those of its own interrupts stay. */
 static void set_gates(void)
 {
-	struct table_pointer pointer;
 	struct gate *idt;
 
-	__asm__ volatile("sidt %0" : "=m"(pointer));
-	idt = (void *)(uintptr_t)pointer.base;
+	__asm__ volatile("sidt %0" : "=m"(idt_pointer));
+	idt = (void *)(uintptr_t)idt_pointer.base;
 	for (unsigned int i = 0; i < EXCEPTIONS; i++) {
-		uint64_t entry = (uint64_t)(uintptr_t)fault_entries + i * ENTRY_SIZE;
-
-		idt[i].offset_low = (uint16_t)entry;
-		idt[i].offset_middle = (uint16_t)(entry >> 16);
-		idt[i].offset_high = (uint32_t)(entry >> 32);
-		idt[i].flags = GATE;
+		set_gate(&idt[i], (uint64_t)(uintptr_t)fault_entries + i * ENTRY_SIZE, GATE);
 	}
+	for (unsigned int i = EXCEPTIONS; i < 256; i++) {
+		if (idt[i].flags == 0) {
+			set_gate(&idt[i], (uint64_t)(uintptr_t)fault_interrupt, GATE_SAME_STACK);
+		}
+	}
+}
+
+void fault_load_idt(void)
+{
+	__asm__ volatile("lidt %0" : : "m"(idt_pointer));
 }
 
 /* The runtime's table with two segments for privilege level 3 behind it. */

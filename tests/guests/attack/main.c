@@ -22,9 +22,25 @@
 #define HEAP_KEPT    0x10000ULL	 /* what newlib has taken of the heap until main */
 
 static const struct attack_family *const families[] = {
-	&attack_memory,	  &attack_cpu,	  &attack_refusal, &attack_tx,	&attack_rx,
-	&attack_register, &attack_packet, &attack_flood,   &attack_smp,
+	&attack_memory,	  &attack_bar,	   &attack_indirect, &attack_ring,
+	&attack_cpu,	  &attack_refusal, &attack_tx,	     &attack_rx,
+	&attack_register, &attack_packet,  &attack_flood,    &attack_smp,
 };
+
+const void *attack_hypercall_code;
+bool attack_uses_vmmcall;
+
+extern const char attack_vmcall[], attack_vmmcall[];
+__asm__("attack_vmcall: vmcall; ret\nattack_vmmcall: vmmcall; ret");
+
+static void choose_hypercall(void)
+{
+	uint32_t a = MUX_CPUID_FEATURES, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	attack_uses_vmmcall = (b & MUX_FEATURE_VMMCALL) != 0;
+	attack_hypercall_code = attack_uses_vmmcall ? attack_vmmcall : attack_vmcall;
+}
 
 struct mux_stats attack_stats(void)
 {
@@ -110,7 +126,7 @@ static void report(const struct attack_family *family)
 	}
 }
 
-static void run(unsigned int number, const struct attack *attack)
+__attribute__((noreturn)) static void run(unsigned int number, const struct attack *attack)
 {
 	const char *why;
 
@@ -125,6 +141,9 @@ static void run(unsigned int number, const struct attack *attack)
 		hang();
 	}
 	printf("attack %02u %s: ok\n", number, attack->name);
+	/* At once: the attack may have left anything behind. */
+	fflush(stdout);
+	mux_exit(0);
 }
 
 int main(int argc, char **argv)
@@ -133,6 +152,7 @@ int main(int argc, char **argv)
 	uint64_t number = attack_stats().restarts;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	choose_hypercall();
 	scan_and_soil();
 	family = find_family(argc > 1 ? argv[1] : "");
 	if (number >= family->count) {
@@ -140,5 +160,4 @@ int main(int argc, char **argv)
 	}
 	fault_init();
 	run((unsigned int)number, &family->attacks[number]);
-	return 0;
 }

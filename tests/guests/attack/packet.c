@@ -207,7 +207,7 @@ static bool take(uint16_t operation)
 {
 	struct virtio_vsock_packet answer;
 
-	for (unsigned int i = 0; i < 16 && raw_receive(&answer); i++) {
+	for (unsigned int i = 0; i < 128 && raw_receive(&answer); i++) {
 		if (answer.operation == operation && answer.source_cid == TARGET) {
 			return true;
 		}

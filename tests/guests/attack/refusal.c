@@ -52,7 +52,13 @@ static const struct code codes[] = {
 	{"INVEPT", {0x66, 0x0f, 0x38, 0x80, 0x08, 0xc3}, VECTOR_UD},
 	{"INVVPID", {0x66, 0x0f, 0x38, 0x81, 0x08, 0xc3}, VECTOR_UD},
 	{"VMFUNC", {0x0f, 0x01, 0xd4, 0xc3}, VECTOR_UD},
-	{"VMMCALL", {0x0f, 0x01, 0xd9, 0xc3}, VECTOR_UD},
+	{"VMRUN", {0x0f, 0x01, 0xd8, 0xc3}, VECTOR_UD},
+	{"VMLOAD", {0x0f, 0x01, 0xda, 0xc3}, VECTOR_UD},
+	{"VMSAVE", {0x0f, 0x01, 0xdb, 0xc3}, VECTOR_UD},
+	{"STGI", {0x0f, 0x01, 0xdc, 0xc3}, VECTOR_UD},
+	{"CLGI", {0x0f, 0x01, 0xdd, 0xc3}, VECTOR_UD},
+	{"SKINIT", {0x0f, 0x01, 0xde, 0xc3}, VECTOR_UD},
+	{"INVLPGA", {0x0f, 0x01, 0xdf, 0xc3}, VECTOR_UD},
 	{"GETSEC", {0x0f, 0x37, 0xc3}, VECTOR_UD},
 	{"MONITOR", {0x0f, 0x01, 0xc8, 0xc3}, VECTOR_UD},
 	{"MWAIT", {0x0f, 0x01, 0xc9, 0xc3}, VECTOR_UD},
@@ -66,6 +72,8 @@ static const struct code codes[] = {
 
 static const char *instructions(void)
 {
+	static const uint8_t vmcall[] = {0x0f, 0x01, 0xc1, 0xc3};
+	static const uint8_t vmmcall[] = {0x0f, 0x01, 0xd9, 0xc3};
 	static uint8_t buffer[16];
 
 	for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
@@ -77,7 +85,11 @@ static const char *instructions(void)
 			return unexpected(codes[i].name, 0, got);
 		}
 	}
-	return NULL;
+	/* The hypercall of the other maker's CPUs. */
+	__builtin_memcpy(buffer, attack_uses_vmmcall ? vmcall : vmmcall, sizeof(vmcall));
+	return fault_catch(run_bytes, (uint64_t)(uintptr_t)buffer) == VECTOR_UD
+		       ? NULL
+		       : "the other hypercall instruction";
 }
 
 /* --- control registers and addresses --- */
@@ -241,10 +253,10 @@ static const char *odd_flags(void)
 {
 	for (uint32_t i = 0; i < 100; i++) {
 		__asm__ volatile("pushf; pushf; orq $0x47400, (%%rsp); popf\n\t"
-				 "xor %%eax, %%eax; vmcall\n\t"
+				 "xor %%eax, %%eax; call *%[code]\n\t"
 				 "cpuid; popf"
 				 :
-				 :
+				 : [code] "m"(attack_hypercall_code)
 				 : "rax", "rbx", "rcx", "rdx", "rdi", "rsi", "memory", "cc");
 	}
 	return NULL;
@@ -349,7 +361,6 @@ static const struct msr_value bad_values[] = {
 	{0xc0000101, 1ULL << 62},
 	{0xc0000102, 1ULL << 47},
 	{0xc0000082, 1ULL << 47},
-	{0xc0000103, 1ULL << 32},
 	{0x175, 1ULL << 47},
 	{0x800, 0},
 	{0x801, 0},
@@ -470,7 +481,7 @@ static const char *console_controls(void)
 		"31m\xe2\x80\xae\xff\xc0\x80\xed\xa0\x80\b\x7f\v"
 		"\nmonitor | attack all done\n[cpu 0 9.999] power off by attack\n";
 
-	for (size_t i = 0; i < sizeof(text); i++) {
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		attack_out8(0x3f8, (uint8_t)text[i]);
 	}
 	for (uint32_t i = 0; i < 256; i++) {
@@ -569,7 +580,10 @@ static const char *bad_buffers(void)
 
 static void user_hypercall(uint64_t number)
 {
-	__asm__ volatile("vmcall; ud2" : : "a"(number), "D"(0), "S"(0), "d"(0) : "memory");
+	__asm__ volatile("call *%[code]; ud2"
+			 :
+			 : [code] "r"(attack_hypercall_code), "a"(number), "D"(0), "S"(0), "d"(0)
+			 : "memory");
 }
 
 /* Only the guest's own ring 0 may call. */

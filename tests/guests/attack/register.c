@@ -44,11 +44,18 @@ static uint32_t config_read(uint32_t offset)
 static const char *works(void)
 {
 	struct virtio_vsock_packet packet = raw_packet(900, 1, VIRTIO_VSOCK_OP_REQUEST);
+	struct virtio_vsock_packet answer;
 
 	raw_start(RAW_FEATURES);
-	return raw_status() == RAW_STATUS_OK && raw_send(&packet, 0) && raw_receive(&packet)
-		       ? NULL
-		       : "the device does not work any more";
+	if (raw_status() != RAW_STATUS_OK) {
+		return "the device does not start any more";
+	}
+	while (raw_receive(&answer)) { /* late answers to what was sent before */
+	}
+	if (!raw_send(&packet, 0)) {
+		return "the device takes no packet any more";
+	}
+	return raw_receive(&answer) ? NULL : "no packet arrives any more";
 }
 
 static const char *wrong_widths(void)
@@ -235,7 +242,7 @@ static const char *odd_messages(void)
 					 : "memory");
 			__asm__ volatile("movl %0, (%1)"
 					 :
-					 : "r"(data), "r"(RAW_MEMORY_BAR + 8)
+					 : "r"(data | 0x20), "r"(RAW_MEMORY_BAR + 8)
 					 : "memory");
 			__asm__ volatile("movl %0, (%1)"
 					 :
@@ -249,6 +256,7 @@ static const char *odd_messages(void)
 				attack_out16(RAW_QUEUE_VECTOR, 0);
 			}
 			raw_send(&packet, 0);
+			raw_receive(&packet);
 		}
 	}
 	config_write(MSIX, 0);

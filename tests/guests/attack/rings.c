@@ -370,20 +370,23 @@ static const struct attack tx_attacks[] = {
 	{"available index jumps", tx_jump, ATTACK_REFUSED},
 	{"available index jumps back", tx_jump_back, ATTACK_REFUSED},
 	{"head out of the table", tx_head_range, ATTACK_REFUSED},
-	{"head far out of the table", tx_head_far, ATTACK_REFUSED},
 	{"head in use", tx_head_busy, ATTACK_REFUSED},
 	{"next out of the table", tx_next_range, ATTACK_REFUSED},
-	{"next far out of the table", tx_next_far, ATTACK_REFUSED},
-	{"chain of one in a loop", tx_loop_one, ATTACK_REFUSED},
 	{"chain of two in a loop", tx_loop_two, ATTACK_REFUSED},
 	{"descriptor of length 0", tx_length_zero, ATTACK_REFUSED},
 	{"buffer past the end of RAM", tx_address, ATTACK_REFUSED},
-	{"buffer where ring 0 lies", tx_address_ring0, ATTACK_REFUSED},
 	{"buffer across the end of RAM", tx_address_across, ATTACK_REFUSED},
 	{"buffer across the end of addresses", tx_address_wrap, ATTACK_REFUSED},
 	{"buffer of 4 GiB", tx_length_huge, ATTACK_REFUSED},
 	{"TX buffer to be written", tx_not_readable, ATTACK_REFUSED},
 	{"packet shorter than its header", tx_short, ATTACK_REFUSED},
+};
+
+static const struct attack indirect_attacks[] = {
+	{"head far out of the table", tx_head_far, ATTACK_REFUSED},
+	{"next far out of the table", tx_next_far, ATTACK_REFUSED},
+	{"chain of one in a loop", tx_loop_one, ATTACK_REFUSED},
+	{"buffer where ring 0 lies", tx_address_ring0, ATTACK_REFUSED},
 	{"indirect table not negotiated", tx_indirect_feature, ATTACK_REFUSED},
 	{"indirect descriptor with a next one", tx_indirect_next, ATTACK_REFUSED},
 	{"indirect table of odd length", tx_indirect_length, ATTACK_REFUSED},
@@ -408,6 +411,9 @@ static const struct attack rx_attacks[] = {
 	{"RX chain in a loop", rx_loop, ATTACK_REFUSED},
 	{"RX chain whose second buffer is to be read", rx_second_readable, ATTACK_REFUSED},
 	{"RX indirect table not negotiated", rx_indirect, ATTACK_REFUSED},
+};
+
+static const struct attack ring_attacks[] = {
 	{"ring past the end of RAM", ring_outside, ATTACK_REFUSED},
 	{"ring where ring 0 lies", ring_in_ring0, ATTACK_REFUSED},
 	{"ring in the BAR", ring_in_bar, ATTACK_REFUSED},
@@ -418,3 +424,6 @@ static const struct attack rx_attacks[] = {
 
 const struct attack_family attack_tx = {"tx", tx_attacks, ARRAY_COUNT(tx_attacks)};
 const struct attack_family attack_rx = {"rx", rx_attacks, ARRAY_COUNT(rx_attacks)};
+const struct attack_family attack_indirect = {"indirect", indirect_attacks,
+					      ARRAY_COUNT(indirect_attacks)};
+const struct attack_family attack_ring = {"ring", ring_attacks, ARRAY_COUNT(ring_attacks)};

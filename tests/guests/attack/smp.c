@@ -23,7 +23,6 @@ extern const char trampoline_start[], trampoline_end[], trampoline_cr3[], trampo
 
 static uint8_t stack[16384] __attribute__((aligned(16)));
 static _Atomic bool is_second_up, is_over;
-static char why[64];
 
 static uint64_t *word_of(const char *label)
 {
@@ -231,10 +230,11 @@ static const char *init_flood(void)
 
 static void sleep_always(void)
 {
+	fault_load_idt();
 	attack_write_msr(0x80f, 0x1ff);
 	is_second_up = true;
 	for (;;) {
-		/* The interrupt stays pending: no handler, no end. */
+		/* The interrupts stay pending. */
 		__asm__ volatile("cli; pause");
 	}
 }
@@ -294,6 +294,9 @@ static const char *fault_of_second(void)
 static void start_first(void)
 {
 	is_second_up = true;
+	while (!is_over) {
+		__asm__ volatile("pause");
+	}
 	for (;;) {
 		attack_write_msr(0x830, ICR_INIT);
 		attack_write_msr(0x830, ICR_STARTUP | START >> 12);
@@ -304,21 +307,26 @@ static void start_first(void)
  * next start begins at the beginning. */
 static const char *startup_of_the_stopped(void)
 {
+	const char *result;
+
 	start_second(start_first);
-	for (;;) {
-		if (is_second_up) {
-			mux_exit(0);
-		}
+	result = wait_for_second();
+	if (result == NULL) {
+		printf("attack: exits now\n");
+		is_over = true;
+		mux_exit(0);
 	}
+	return result;
 }
 
 static const char *all_halt(void)
 {
+	const char *result;
+
 	start_second(do_nothing);
-	snprintf(why, sizeof(why), "%s", "");
-	wait_for_second();
+	result = wait_for_second();
 	__asm__ volatile("cli; hlt");
-	return "the first vCPU woke up";
+	return result != NULL ? result : "the first vCPU woke up";
 }
 
 static const struct attack attacks[] = {
