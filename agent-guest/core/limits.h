@@ -5,8 +5,10 @@
 
 #include "muxvisor/protocol.h"
 
-#define AGENT_SERVICES_MAX   8U	   /* services at once, absent ones with kept rules included */
-#define AGENT_PENDING_MAX    64U   /* operations that wait for verdicts */
+#define AGENT_SERVICES_MAX 8U /* services at once, absent ones with kept rules included */
+#ifndef AGENT_PENDING_MAX     /* a guest with many processes gives more */
+#define AGENT_PENDING_MAX 64U /* operations that wait for verdicts */
+#endif
 #define AGENT_ACCESS_MAX     16U   /* outstanding access requests of one service */
 #define AGENT_AUDIT_MAX	     64U   /* audit records that wait, per link; then they are merged */
 #define AGENT_REMEMBERED_MAX 512U  /* remembered verdicts per service, a power of two */

@@ -3,7 +3,6 @@
 #include "agent-guest/driver/links.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -108,8 +107,7 @@ static void receive_link(struct links *links, unsigned link)
 	}
 }
 
-/* What each link has to do before sleeping; tells what to wait for. */
-static void prepare(struct links *links, struct pollfd *polls)
+void links_prepare(struct links *links, struct pollfd *polls)
 {
 	const uint8_t *data;
 
@@ -134,7 +132,7 @@ static void prepare(struct links *links, struct pollfd *polls)
 	}
 }
 
-static int sleep_ms(const struct links *links, uint64_t until_us)
+int links_sleep_ms(const struct links *links, uint64_t until_us)
 {
 	uint64_t due = agent_next_deadline(links->agent);
 	uint64_t from = now(links).us;
@@ -147,22 +145,30 @@ static int sleep_ms(const struct links *links, uint64_t until_us)
 	return (int)(due < SLEEP_MAX_MS ? due : SLEEP_MAX_MS);
 }
 
+void links_finish(struct links *links, const struct pollfd *polls)
+{
+	for (unsigned i = 0; i < AGENT_LINKS; i++) {
+		if (links->fd[i] < 0 || polls[i].revents == 0) {
+			continue;
+		}
+		if (links->is_connecting[i]) {
+			end_connecting(links, i);
+		} else if ((polls[i].revents & ~POLLOUT) != 0) {
+			receive_link(links, i);
+		}
+	}
+	agent_tick(links->agent, now(links));
+}
+
 void links_run(struct links *links, uint64_t until_us)
 {
 	struct pollfd polls[AGENT_LINKS];
 
-	prepare(links, polls);
-	if (poll(polls, AGENT_LINKS, sleep_ms(links, until_us)) > 0) {
+	links_prepare(links, polls);
+	if (poll(polls, AGENT_LINKS, links_sleep_ms(links, until_us)) <= 0) {
 		for (unsigned i = 0; i < AGENT_LINKS; i++) {
-			if (links->fd[i] < 0 || polls[i].revents == 0) {
-				continue;
-			}
-			if (links->is_connecting[i]) {
-				end_connecting(links, i);
-			} else if ((polls[i].revents & ~POLLOUT) != 0) {
-				receive_link(links, i);
-			}
+			polls[i].revents = 0;
 		}
 	}
-	agent_tick(links->agent, now(links));
+	links_finish(links, polls);
 }
