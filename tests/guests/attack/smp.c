@@ -26,7 +26,7 @@ static _Atomic bool is_second_up, is_over;
 
 static uint64_t *word_of(const char *label)
 {
-	return (uint64_t *)(uintptr_t)(START + (uint64_t)(label - trampoline_start));
+	return (uint64_t *)(uintptr_t)(START + ((uintptr_t)label - (uintptr_t)trampoline_start));
 }
 
 static void send_startup(void)
@@ -41,7 +41,7 @@ static void start_second(void (*function)(void))
 
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
 	memcpy((void *)(uintptr_t)START, trampoline_start,
-	       (size_t)(trampoline_end - trampoline_start));
+	       (size_t)((uintptr_t)trampoline_end - (uintptr_t)trampoline_start));
 	*word_of(trampoline_cr3) = cr3;
 	*word_of(trampoline_function) = (uint64_t)(uintptr_t)function;
 	*word_of(trampoline_stack) = (uint64_t)(uintptr_t)(stack + sizeof(stack) - 8);
