@@ -91,6 +91,7 @@ int main(void)
 	printf("slow: alone: %u packets in 10 million ticks\n", alone);
 	if (alone == 0) {
 		mux_machine_off(1);
+		return 1;
 	}
 	for (size_t i = 0; i < 3; i++) {
 		measure_beside(&besides[i], alone);
