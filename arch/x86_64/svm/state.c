@@ -86,10 +86,12 @@ static struct vmcb_segment state_segment(const struct guest_segment *segment)
 void svm_state_reset(struct vcpu *vcpu, const struct virt_start *start)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
+	uint32_t asid = vmcb->asid;
 	struct guest_state state;
 
 	guest_state_start(start, &state);
 	memset(vmcb, 0, sizeof(*vmcb));
+	vmcb->asid = asid;
 	state_set_controls(vmcb, vcpu->partition);
 	vmcb->cs = state_segment(&state.cs);
 	vmcb->ss = state_segment(&state.data);
