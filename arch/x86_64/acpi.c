@@ -17,7 +17,7 @@ struct __attribute__((packed)) acpi_rsdp {
 	char signature[8];
 	uint8_t checksum;
 	char oem_id[6];
-	uint8_t revision; /* 0: ACPI 1.0, which ends after rsdt */
+	uint8_t revision; /* 2: the fields from length on are there */
 	uint32_t rsdt;
 	uint32_t length;
 	uint64_t xsdt;
@@ -35,8 +35,6 @@ struct __attribute__((packed)) acpi_header {
 
 _Static_assert(sizeof(struct acpi_header) == 36, "ACPI 6.5, table 5.4");
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 6.5, table 5.3");
-
-#define RSDP_V1_SIZE 20U
 
 /* Multiple APIC Description Table. */
 #define MADT_ENTRIES		 44U
@@ -126,33 +124,27 @@ static const struct acpi_header *map_table(uint64_t address)
 	return has_valid_sum(header, header->length) ? header : NULL;
 }
 
-/* The RSDT or XSDT, and the size of the pointers in it. */
-static const struct acpi_header *map_root(uint64_t address, uint32_t *pointer_size)
+/* ACPI 1.0, with 32-bit pointers only, is older than UEFI on this architecture. */
+static const struct acpi_header *map_xsdt(uint64_t address)
 {
 	const struct acpi_rsdp *rsdp = paging_map_firmware(hpa(address), sizeof(*rsdp));
 
 	if (memcmp(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature)) != 0 ||
-	    !has_valid_sum(rsdp, RSDP_V1_SIZE)) {
+	    rsdp->revision < 2 || !has_valid_sum(rsdp, sizeof(*rsdp))) {
 		return NULL;
 	}
-	if (rsdp->revision >= 2 && rsdp->xsdt != 0 && has_valid_sum(rsdp, sizeof(*rsdp))) {
-		*pointer_size = sizeof(uint64_t);
-		return map_table(rsdp->xsdt);
-	}
-	*pointer_size = sizeof(uint32_t);
-	return map_table(rsdp->rsdt);
+	return map_table(rsdp->xsdt);
 }
 
-static const struct acpi_header *find_table(const struct acpi_header *root, uint32_t pointer_size,
-					    const char *signature)
+static const struct acpi_header *find_table(const struct acpi_header *xsdt, const char *signature)
 {
-	const char *pointers = (const char *)(root + 1);
-	uint32_t count = (root->length - (uint32_t)sizeof(*root)) / pointer_size;
+	const char *pointers = (const char *)(xsdt + 1);
+	size_t count = (xsdt->length - sizeof(*xsdt)) / sizeof(uint64_t);
 
-	for (uint32_t i = 0; i < count && i < TABLES_MAX; i++) {
-		uint64_t address = 0;
+	for (size_t i = 0; i < count && i < TABLES_MAX; i++) {
+		uint64_t address;
 
-		memcpy(&address, pointers + i * pointer_size, pointer_size);
+		memcpy(&address, pointers + i * sizeof(address), sizeof(address));
 		const struct acpi_header *table = map_header(address);
 
 		if (table != NULL &&
@@ -165,14 +157,11 @@ static const struct acpi_header *find_table(const struct acpi_header *root, uint
 
 int acpi_find_cpus(uint64_t rsdp, uint32_t *apic_ids, uint32_t limit)
 {
-	uint32_t pointer_size = 0;
-
 	if (rsdp == 0) {
 		return -ENOENT;
 	}
-	const struct acpi_header *root = map_root(rsdp, &pointer_size);
-	const struct acpi_header *madt =
-		root != NULL ? find_table(root, pointer_size, "APIC") : NULL;
+	const struct acpi_header *xsdt = map_xsdt(rsdp);
+	const struct acpi_header *madt = xsdt != NULL ? find_table(xsdt, "APIC") : NULL;
 
 	if (madt == NULL) {
 		log_warn("acpi: no valid MADT");

@@ -19,7 +19,6 @@
 #define BASE  0x7f000000ULL
 #define RSDP  0x000U
 #define XSDT  0x100U
-#define RSDT  0x180U
 #define FADT  0x200U
 #define MADT  0x300U
 #define LIMIT 8U
@@ -87,7 +86,6 @@ static int set_up(void **state)
 	memset(memory, 0, sizeof(memory));
 	memcpy(memory + RSDP, "RSD PTR ", 8);
 	memory[RSDP + 15] = 2;
-	put(RSDP + 16, BASE + RSDT, 4);
 	put(RSDP + 20, 36, 4);
 	put(RSDP + 24, BASE + XSDT, 8);
 	set_sum(RSDP, 20, 8);
@@ -95,8 +93,6 @@ static int set_up(void **state)
 	put(XSDT + 36, BASE + FADT, 8);
 	put(XSDT + 44, BASE + MADT, 8);
 	make_header(XSDT, "XSDT", 52);
-	put(RSDT + 36, BASE + MADT, 4);
-	make_header(RSDT, "RSDT", 40);
 	make_header(FADT, "FACP", 100);
 	memcpy(memory + MADT + 44, madt_entries, sizeof(madt_entries));
 	make_header(MADT, "APIC", MADT_SIZE);
@@ -126,12 +122,13 @@ static void test_xsdt(void **state)
 	expect_cpus();
 }
 
-static void test_rsdt_of_acpi_1(void **state)
+static void test_acpi_1_is_not_used(void **state)
 {
 	(void)state;
 	memory[RSDP + 15] = 0;
 	set_sum(RSDP, 20, 8);
-	expect_cpus();
+	set_sum(RSDP, 36, 32);
+	assert_int_equal(find(), -ENOENT);
 }
 
 static void test_limit(void **state)
@@ -229,7 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_xsdt, set_up),
-		cmocka_unit_test_setup(test_rsdt_of_acpi_1, set_up),
+		cmocka_unit_test_setup(test_acpi_1_is_not_used, set_up),
 		cmocka_unit_test_setup(test_limit, set_up),
 		cmocka_unit_test_setup(test_no_tables, set_up),
 		cmocka_unit_test_setup(test_wrong_sums, set_up),
