@@ -275,8 +275,9 @@ static void vcpu_log_fault(struct vcpu *vcpu, const struct virt_exit *exit, cons
 	vcpu_format_bytes(vcpu, bytes, sizeof(bytes));
 	log_error("partition %s stopped: %s", vcpu->partition->name, reason);
 	if (exit != NULL) {
-		log_error("  vCPU %u, exit %u (%s), detail 0x%lx", vcpu->index, exit->raw & 0xffffU,
-			  virt->exit_name(exit->raw), exit->detail);
+		/* Numbers as in SDM 3D appendix C and in APM 2 appendix C. */
+		log_error("  vCPU %u, exit %u (0x%x), detail 0x%lx", vcpu->index, exit->raw,
+			  exit->raw, exit->detail);
 	}
 	log_error("  RIP 0x%lx, RSP 0x%lx, CR3 0x%lx, bytes:%s",
 		  virt->register_read(vcpu, VIRT_RIP), virt->register_read(vcpu, VIRT_RSP),

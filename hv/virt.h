@@ -129,8 +129,6 @@ struct virt_backend {
 	uint64_t (*cr4_permitted)(void);
 	void (*register_write)(struct vcpu *vcpu, enum virt_register reg, uint64_t value);
 	bool (*has_rdtscp)(void);
-	/* Text of a raw exit number for the log. */
-	const char *(*exit_name)(uint32_t raw);
 	/* Line of features in use for the boot log, at most `size` bytes. */
 	void (*describe)(char *text, size_t size);
 };

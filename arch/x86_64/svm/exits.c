@@ -41,43 +41,6 @@ enum svm_exit {
 	EXIT_NESTED_FAULT = 0x400,
 };
 
-static const struct {
-	uint16_t code;
-	const char *name;
-} exit_names[] = {
-	{0x60, "external interrupt"},
-	{0x61, "NMI"},
-	{0x62, "SMI"},
-	{0x63, "INIT"},
-	{0x64, "interrupt window"},
-	{0x65, "CR0 write"},
-	{0x6f, "RDPMC"},
-	{0x72, "CPUID"},
-	{0x73, "RSM"},
-	{0x76, "INVD"},
-	{0x78, "HLT"},
-	{0x7a, "INVLPGA"},
-	{0x7b, "port I/O"},
-	{0x7c, "RDMSR or WRMSR"},
-	{0x7d, "task switch"},
-	{0x7e, "FERR freeze"},
-	{0x7f, "shutdown"},
-	{0x80, "VMRUN"},
-	{0x81, "VMMCALL"},
-	{0x82, "VMLOAD"},
-	{0x83, "VMSAVE"},
-	{0x84, "STGI"},
-	{0x85, "CLGI"},
-	{0x86, "SKINIT"},
-	{0x89, "WBINVD"},
-	{0x8a, "MONITOR"},
-	{0x8b, "MWAIT"},
-	{0x8d, "XSETBV"},
-	{0x8e, "RDPRU"},
-	{0x400, "nested page fault"},
-	{0xffff, "invalid guest state"},
-};
-
 /* EXITINFO1 of a nested page fault (15.25.6), of I/O (15.10.2). */
 #define FAULT_WRITE   (1ULL << 1)
 #define FAULT_FETCH   (1ULL << 4)
@@ -86,21 +49,6 @@ static const struct {
 #define IO_STRING     (1ULL << 2)
 #define IO_SIZE(info) ((uint8_t)((info) >> 4 & 7))
 #define IO_PORT(info) ((uint16_t)((info) >> 16))
-
-const char *svm_exit_name(uint32_t raw)
-{
-	uint32_t code = raw & 0xffffU;
-
-	for (size_t i = 0; i < ARRAY_COUNT(exit_names); i++) {
-		if (exit_names[i].code == code) {
-			return exit_names[i].name;
-		}
-	}
-	if (code < EXIT_EXCEPTION) {
-		return "control or debug register access";
-	}
-	return code < EXIT_INTR ? "exception" : "unknown exit";
-}
 
 static bool decode_bytes(struct vcpu *vcpu, enum instruction_kind kind, struct instruction *out)
 {

@@ -7,6 +7,7 @@
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/nested.h"
 #include "arch/x86_64/percpu.h"
@@ -184,6 +185,8 @@ static void svm_vcpu_unload(struct vcpu *vcpu)
 		svm->tsc_aux = rdmsr(MSR_TSC_AUX);
 	}
 	debug_addresses_save(svm->dr);
+	/* QEMU's emulation does not intercept XSETBV. */
+	vcpu->xcr0 = read_xcr0() & fpu_mask();
 }
 
 static void svm_describe(char *text, size_t size)
@@ -212,6 +215,5 @@ const struct virt_backend svm_backend = {
 	.register_write = svm_register_write,
 	.cr4_permitted = svm_cr4_permitted,
 	.has_rdtscp = svm_has_rdtscp,
-	.exit_name = svm_exit_name,
 	.describe = svm_describe,
 };

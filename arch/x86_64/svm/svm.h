@@ -61,7 +61,6 @@ void svm_deliver_interrupts(struct vcpu *vcpu);
 
 /* exits.c: why the guest left, and where its next instruction is. */
 void svm_exit_decode(struct vcpu *vcpu, struct virt_exit *exit);
-const char *svm_exit_name(uint32_t raw);
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
 {

@@ -42,36 +42,6 @@ enum vmx_reason {
 	REASON_VMFUNC = 59,
 };
 
-/* Those that can stop a partition. */
-static const char *const exit_names[] = {
-	[0] = "exception",
-	[2] = "triple fault",
-	[3] = "INIT",
-	[4] = "SIPI",
-	[9] = "task switch",
-	[28] = "control register access",
-	[29] = "debug register",
-	[30] = "port I/O",
-	[33] = "invalid guest state",
-	[34] = "MSR loading",
-	[40] = "PAUSE",
-	[43] = "TPR below threshold",
-	[44] = "APIC access",
-	[48] = "EPT violation",
-	[49] = "EPT misconfiguration",
-	[56] = "APIC write",
-};
-
-const char *vmx_exit_name(uint32_t raw)
-{
-	uint32_t number = raw & 0xffff;
-
-	if (number >= ARRAY_COUNT(exit_names) || exit_names[number] == NULL) {
-		return "unknown exit";
-	}
-	return exit_names[number];
-}
-
 /* SDM 3C 26.9.2: VM-exit interruption information. */
 static void exit_decode_exception(struct virt_exit *exit)
 {

@@ -254,6 +254,5 @@ const struct virt_backend vmx_backend = {
 	.register_write = vmx_register_write,
 	.cr4_permitted = vmx_cr4_permitted,
 	.has_rdtscp = vmx_has_rdtscp,
-	.exit_name = vmx_exit_name,
 	.describe = vmx_describe,
 };

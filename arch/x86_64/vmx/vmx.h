@@ -52,6 +52,5 @@ void vmx_deliver_interrupts(struct vcpu *vcpu);
 
 /* exits.c: reads why the guest left and fills *exit; the VMCS is current. */
 void vmx_exit_decode(struct vcpu *vcpu, struct virt_exit *exit);
-const char *vmx_exit_name(uint32_t raw);
 
 #endif
