@@ -25,3 +25,4 @@ $(eval $(call host_tool,test-manager,appliance/manager/main.c appliance/manager/
 	$(MANAGER_CORE_SRCS) $(MUXAGENTD_TEST_TRANSPORT)))
 $(eval $(call host_tool,test-service,tests/system/muxagentd/service.c $(WIRE_SRCS) \
 	$(filter-out %/transport_vsock.c,$(ACCESS_LIB_SRCS)) $(MUXAGENTD_TEST_TRANSPORT)))
+$(eval $(call host_tool,test-gate,tests/system/muxagentd/gate.c agent-guest/linux/gate.c))

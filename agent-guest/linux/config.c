@@ -31,14 +31,15 @@ struct key {
 
 void config_init(struct config *config)
 {
-	*config = (struct config){.manager_cid = 2,
-				  .manager_port = MUX_PORT_MANAGER,
-				  .verbs = (1ULL << MUX_VERBS) - 1,
-				  .remember = true,
-				  .logons = "/var/log/wtmp",
-				  .quarantine = "/var/lib/muxvisor/quarantine",
-				  .status_socket = "/run/muxvisor/agent.sock",
-				  .test_cid = 3};
+	memset(config, 0, sizeof(*config));
+	config->manager_cid = 2;
+	config->manager_port = MUX_PORT_MANAGER;
+	config->verbs = (1ULL << MUX_VERBS) - 1;
+	config->remember = true;
+	config->test_cid = 3;
+	strcpy(config->logons, "/var/log/wtmp");
+	strcpy(config->quarantine, "/var/lib/muxvisor/quarantine");
+	strcpy(config->status_socket, "/run/muxvisor/agent.sock");
 }
 
 bool config_is_below(const char *path, const char *directory)
@@ -194,8 +195,8 @@ static bool forbid_verb(struct line *line, const char *name)
 		return true;
 	}
 	snprintf(line->problem, sizeof(line->problem),
-		 "there is no verb \"%.64s\" (READ, WRITE, CREATE, DELETE, RENAME, LIST, STAT, "
-		 "QUARANTINE, RESTORE, PROCESSES, PROCESS_STOP, or all)",
+		 "there is no verb \"%.64s\" (read, write, create, delete, rename, list, stat, "
+		 "quarantine, restore, processes, process-stop, or all)",
 		 name);
 	return false;
 }

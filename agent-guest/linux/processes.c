@@ -183,18 +183,19 @@ static void learn_all(struct processes *processes)
 
 /* ---- the connector ---- */
 
+/* A netlink header, a connector header, and what is wanted. */
 static int subscribe(int fd, enum proc_cn_mcast_op operation)
 {
-	struct {
-		_Alignas(NLMSG_ALIGNTO) struct nlmsghdr header;
-		struct cn_msg message;
-		enum proc_cn_mcast_op operation;
-	} __attribute__((packed))
-	request = {.header = {.nlmsg_len = sizeof(request), .nlmsg_type = NLMSG_DONE},
-		   .message = {.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(operation)},
-		   .operation = operation};
+	const struct nlmsghdr header = {
+		.nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof(operation)),
+		.nlmsg_type = NLMSG_DONE};
+	const struct cn_msg message = {.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(operation)};
+	char request[NLMSG_LENGTH(sizeof(message) + sizeof(operation))] = {0};
 
-	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+	memcpy(request, &header, sizeof(header));
+	memcpy(request + NLMSG_HDRLEN, &message, sizeof(message));
+	memcpy(request + NLMSG_HDRLEN + sizeof(message), &operation, sizeof(operation));
+	return send(fd, request, sizeof(request), 0) < 0 ? -errno : 0;
 }
 
 static int open_connector(void)

@@ -56,12 +56,17 @@ static void add_links(struct text *text, const struct agent *agent)
 	for (unsigned i = 0; i < AGENT_SERVICES_MAX; i++) {
 		const struct service *service = &agent->service[i];
 
-		if (service->is_used) {
-			add(text, "service: %s, CID %u port %u, %s, %u rules%s\n", service->name,
-			    service->peer.session.cid, service->peer.session.port,
-			    state_of(&service->peer.session),
-			    service->has_rules ? service->filter.rules.count : 0U,
-			    service->is_ready ? "" : " (kept)");
+		if (!service->is_used) {
+			continue;
+		}
+		add(text, "service: %s, CID %u port %u, %s, ", service->name,
+		    service->peer.session.cid, service->peer.session.port,
+		    state_of(&service->peer.session));
+		if (service->has_rules) {
+			add(text, "%u rules%s\n", service->filter.rules.count,
+			    service->is_ready ? "" : ", kept while it is away");
+		} else {
+			add(text, "no rules yet\n");
 		}
 	}
 }

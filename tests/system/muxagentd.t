@@ -1,0 +1,376 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# muxagentd on this machine: the real manager and a test service over AF_UNIX, and the agent watching a tmpfs of the
+# test's own. Needs root, fanotify with permission events, and a mount namespace. Nothing but that tmpfs is marked.
+use strict;
+use warnings;
+use Test::More;
+use File::Temp qw(tempdir);
+use POSIX qw(:sys_wait_h);
+use Time::HiRes qw(time sleep);
+use Fcntl;
+use IO::Select;
+
+my $build = $ENV{BUILD} // 'build';
+my $agent = "$build/linux/muxagentd";
+my $limit = 150;
+
+plan skip_all => 'needs root' if $> != 0;
+plan skip_all => "$agent is not built" if !-x $agent;
+
+# All mounts are in a namespace of this test's own, and go with it.
+if (!$ENV{MUXAGENTD_TEST_INSIDE}) {
+	$ENV{MUXAGENTD_TEST_INSIDE} = 1;
+	system('unshare --mount --propagation private true 2>/dev/null') == 0
+		or plan skip_all => 'no mount namespace here (unshare)';
+	exec 'unshare', '--mount', '--propagation', 'private', $^X, $0;
+}
+
+my $dir = tempdir('/tmp/muxagentd-XXXXXX', CLEANUP => 1);
+my $mnt = "$dir/mnt";
+my $main = $$;
+my %child;  # pid => name
+$ENV{MUX_FOLDER} = "$dir/sock";
+mkdir "$dir/$_" for qw(sock mnt etc);
+system("mount -t tmpfs -o size=64m,mode=755 muxagentd-test $mnt") == 0
+	or plan skip_all => 'no tmpfs can be mounted here';
+
+sub spit { my ($path, $text) = @_; open(my $f, '>', $path) or return 0; print $f $text; return close $f }
+sub slurp { my ($path) = @_; open(my $f, '<', $path) or return; local $/; my $t = <$f>; return defined $t ? $t : '' }
+
+END {
+	if (defined $main && $$ == $main) {
+		my $status = $?;
+		# Whoever waits for a verdict goes on when the agent is gone.
+		kill 'CONT', keys %child;
+		kill 'KILL', keys %child;
+		waitpid($_, 0) for keys %child;
+		system("umount -l $mnt 2>/dev/null") if defined $mnt;
+		$? = $status;
+	}
+}
+local $SIG{ALRM} = sub { print "Bail out! time limit of $limit s\n"; exit 1 };
+alarm $limit;
+
+sub start { # NAME ENVIRONMENT COMMAND...: its output goes to $dir/NAME.log
+	my ($name, $env, $input, @command) = @_;
+	my $pid = fork // die;
+	if (!$pid) {
+		$ENV{$_} = $env->{$_} for keys %$env;
+		open(STDIN, '+<', $input) or die;
+		open(STDOUT, '>>', "$dir/$name.log") or die;
+		open(STDERR, '>&', \*STDOUT);
+		exec @command or POSIX::_exit(127);
+	}
+	$child{$pid} = $name;
+	return $pid;
+}
+
+sub finish { # PID SIGNAL -> wait status, or undef after 10 s
+	my ($pid, $signal) = @_;
+	kill $signal, $pid if $signal;
+	my $until = time + 10;
+	while (time < $until) {
+		if (waitpid($pid, WNOHANG) == $pid) { delete $child{$pid}; return $? }
+		sleep 0.01;
+	}
+	return;
+}
+
+sub await { # NAME REGEX SECONDS: a line that comes in that log
+	my ($name, $regex, $seconds) = @_;
+	my $until = time + ($seconds // 10);
+	$regex =~ s/^\(\?\^/(?^m/;  # ^ and $ are those of lines
+	while (time < $until) {
+		my $text = slurp("$dir/$name.log") // '';
+		return defined $1 ? $1 : 1 if $text =~ /$regex/m;
+		sleep 0.02;
+	}
+	return;
+}
+
+sub command { open(my $f, '+<', "$dir/commands") or die; syswrite $f, "$_[0]\n"; close $f }
+sub child_status { # what a child process gets from CODE: its exit status
+	my ($code) = @_;
+	my $pid = fork // die;
+	POSIX::_exit($code->() ? 0 : $! + 0 || 255) if !$pid;
+	waitpid($pid, 0);
+	return $? >> 8;
+}
+sub opens { my ($path) = @_; return child_status(sub { sysopen(my $f, $path, O_RDONLY) }) }
+sub executes {
+	my ($path) = @_;
+	return child_status(sub { no warnings 'exec'; exec {$path} $path or return 0 });
+}
+
+my $config = "$dir/agent.conf";
+sub configure {
+	my ($more) = @_;
+	spit($config, <<"END" . ($more // ''));
+name = tested
+watch-filesystem = $mnt
+config-directory = $dir/etc
+logons = $dir/wtmp
+quarantine = $dir/quarantine
+status-socket = $dir/status
+test-unix-folder = $dir/sock
+END
+}
+sub start_agent { return start('agent', {}, '/dev/null', $agent, '--config', $config, '--foreground') }
+sub start_service { return start('service', { MUX_CID => 16 }, "$dir/commands", "$build/tools/test-service", @_) }
+sub fresh { unlink "$dir/$_.log" for @_ }
+sub status { return scalar `$agent --config $config status 2>&1` }
+
+my @rules = ('verdict', 1, 'open,execute', "$mnt/**", 1500, 'deny', '--',
+	'report', 2, 'write,create,delete,rename', "$mnt/**", '--',
+	'report', 3, 'process-start,process-stop,memory', "$mnt/**", '--',
+	'report', 4, 'config,logon', '**');
+
+# ---- the gate ----
+my $gate = `$build/tools/test-gate $mnt`;
+plan skip_all => "no fanotify permission events here: $gate" if $? >> 8 == 77;
+is($?, 0, 'the gate lets its own process pass, and answers in time what nobody takes') or diag($gate);
+
+# ---- the command line ----
+configure();
+is(system("$agent --config $config --check >/dev/null"), 0, '--check accepts a good configuration');
+configure("forbid = reed\n");
+my $told = `$agent --config $config --check 2>&1`;
+is($? >> 8, 2, '--check refuses a bad one');
+like($told, qr/^\Q$config\E:8: there is no verb "reed"/, 'and names file, line and reason');
+configure("watch-mount = $dir/etc\n");
+like(`$agent --config $config --check 2>&1`, qr/it is not a mount point/, 'a directory that is no mount point is refused');
+like(`$agent --help`, qr/^usage: muxagentd/, '--help');
+like(status(), qr/not running/, 'status says that no agent runs');
+
+# ---- start ----
+configure();
+spit("$dir/wtmp", '');
+system("mkfifo $dir/commands");
+start('manager', { MUX_CID => 2 }, '/dev/null', "$build/tools/test-manager");
+my $service = start_service(@rules);
+my $daemon = start_agent();
+my $up = await('service', qr/^configured: no error/, 10);
+ok($up, 'the agent found the service and took its rules') or diag(slurp("$dir/agent.log"));
+sleep 0.2;
+like(status(), qr/^service: test, CID 16 port 7001, connected, 4 rules$/m, 'status tells of the service');
+like(status(), qr/^other sources: processes mappings configuration log-ons$/m, 'and of the sources');
+
+# ---- verdicts ----
+ok(spit("$mnt/clean", "hello\n"), 'a file is written');
+is(opens("$mnt/clean"), 0, 'a clean file is opened');
+spit("$mnt/evil", "EVIL content\n");
+is(opens("$mnt/evil"), 1, 'a file with evil content is not: EPERM');
+ok(await('service', qr{^event \d+ open pid \d+ size 13 rule 1 \Q$mnt\E/evil\|\|\S*perl\S* \?$}), 'the service was asked, with size and program');
+ok(await('manager', qr{audit: tested: denied: deny open \Q$mnt\E/evil}), 'the denial is in the audit');
+system("cp /bin/true $mnt/program; cp /bin/true $mnt/evilprogram; printf EVIL | dd of=$mnt/evilprogram conv=notrunc status=none");
+is(executes("$mnt/program"), 0, 'a clean program runs');
+is(executes("$mnt/evilprogram"), 1, 'an evil one does not');
+ok(await('service', qr{execute pid \d+ size \d+ rule 1 \Q$mnt\E/evilprogram}), 'the service was asked about execution');
+
+# ---- reports ----
+ok(await('service', qr{^event \d+ write pid \d+ size 6 rule 2 \Q$mnt\E/clean\|}), 'a write is reported');
+ok(await('service', qr{^event \d+ create pid \d+ size \d+ rule 2 \Q$mnt\E/clean\|}), 'a create too');
+rename "$mnt/clean", "$mnt/moved";
+ok(await('service', qr{rename pid \d+ size 6 rule 2 \Q$mnt\E/clean\|\Q$mnt\E/moved\|}), 'a rename with both names');
+unlink "$mnt/moved";
+ok(await('service', qr{delete pid \d+ size 0 rule 2 \Q$mnt\E/moved\|}), 'a delete');
+mkdir "$dir/etc/new";
+sleep 0.1;
+spit("$dir/etc/new/setting", "1\n");
+ok(await('service', qr{config pid \d+ size 2 rule 4 \Q$dir\E/etc/new/setting}), 'a change of configuration, in a new directory');
+system("cp /bin/sleep $mnt/sleeper");
+my $sleeper = fork // die;
+if (!$sleeper) { exec "$mnt/sleeper", 60 or POSIX::_exit(1) }
+$child{$sleeper} = 'sleeper';
+ok(await('service', qr{process-start pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'a process start');
+ok(await('service', qr{memory pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'its executable mapping');
+command("stop $sleeper");
+ok(await('service', qr{^result process-stop 0}), 'the service stops it');
+waitpid($sleeper, 0);
+delete $child{$sleeper};
+is($? & 127, 9, 'it was killed');
+ok(await('service', qr{process-stop pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'a process stop');
+# struct utmp: type 7 (USER_PROCESS), pid, line, id, user, host, the rest.
+open(my $wtmp, '>>', "$dir/wtmp");
+print $wtmp pack('s x2 l a32 a4 a32 a256 x52', 7, $$, 'pts/7', '7', 'alice', 'far.example');
+close $wtmp;
+ok(await('service', qr{logon pid $main size 0 rule 4 /logon/alice/pts/7/far.example}), 'a log-on');
+
+# ---- access ----
+spit("$mnt/data", 'abcdef');
+command("read $mnt/data");
+ok(await('service', qr{^data 0 abcdef\nresult read 0 total 6}), 'read, on a path that is watched: the agent does not wait on itself');
+command("write $mnt/data new");
+ok(await('service', qr{^result write 0}) && slurp("$mnt/data") eq 'new', 'write and cut');
+command("stat $mnt/data");
+ok(await('service', qr{^result stat 0 total 0 stat data size 3 mode 100644}), 'stat');
+command("list $mnt");
+ok(await('service', qr{^entry evil size 13 }) && await('service', qr{^result list 0 total [1-9]}), 'list');
+command("create $mnt/made");
+ok(await('service', qr{^result create 0}) && -f "$mnt/made", 'create');
+command("rename $mnt/made $mnt/made2");
+ok(await('service', qr{^result rename 0}) && -f "$mnt/made2", 'rename');
+command("delete $mnt/made2");
+ok(await('service', qr{^result delete 0}) && !-e "$mnt/made2", 'delete');
+command('ps');
+ok(await('service', qr{^process $daemon parent $main \S*muxagentd}), 'the list of processes');
+symlink '/etc/hostname', "$mnt/link";
+command("read $mnt/link");
+ok(await('service', qr{^result read -22}), 'a symbolic link is not followed');
+
+# ---- quarantine ----
+spit("$mnt/caught", "EVILQ with an owner\n");
+chown 1234, 4321, "$mnt/caught";
+chmod 04751, "$mnt/caught";
+utime 1000000000, 1100000000, "$mnt/caught";
+is(opens("$mnt/caught"), 1, 'a file that the service quarantines while its open waits is not opened');
+my $id = await('service', qr{^quarantined 0 (\S+)$});
+ok($id && !-e "$mnt/caught", 'it is in quarantine') or diag(slurp("$dir/service.log"));
+my @stat = stat $id;
+is(sprintf('%o %d %d', $stat[2] & 07777, $stat[4], $stat[5]), '0 0 0', 'with mode 0, and root as its owner');
+is(opens($id), 1, 'even root cannot open it there');
+command("stat $id");
+ok(await('service', qr{^result stat 0 total 0 stat \S+ size 20 mode 100000 flags 2}), 'the service can look at it');
+command("restore $id");
+ok(await('service', qr{^result restore 0}), 'restore');
+@stat = stat "$mnt/caught";
+is(sprintf('%o %d %d %d %d', $stat[2] & 07777, @stat[4, 5, 8, 9]), '4751 1234 4321 1000000000 1100000000',
+	'brings back name, mode, owner and times');
+command("restore $id");
+ok(await('service', qr{^result restore -2}), 'a second restore finds nothing');
+
+# ---- remembered files ----
+spit("$mnt/often", 'often opened');
+sleep 0.1;
+opens("$mnt/often") for 1 .. 20;
+my $asked = () = slurp("$dir/service.log") =~ m{open pid \d+ size 12 rule 1 \Q$mnt\E/often\|}g;
+is($asked, 1, 'a clean file is asked about once');
+open(my $append, '>>', "$mnt/often");
+print $append '!';
+close $append;
+is(opens("$mnt/often"), 0, 'after a change');
+ok(await('service', qr{open pid \d+ size 13 rule 1 \Q$mnt\E/often\|}), 'it is asked about again');
+
+# ---- deadlines ----
+spit("$mnt/plain", 'x');
+sub timed { my ($path) = @_; my $from = time; my $got = opens($path); return ($got, time - $from) }
+my ($got, $seconds) = timed("$mnt/slow") if spit("$dir/unused", '');
+system("cp $dir/unused $mnt/x; mv $mnt/x $mnt/slow");
+($got, $seconds) = timed("$mnt/slow");
+is($got, 1, 'no verdict: the rule\'s default, deny');
+ok($seconds > 1.4 && $seconds < 2.5, "at its deadline of 1.5 s ($seconds)");
+ok(await('manager', qr{audit: tested: deadline passed: deny open \Q$mnt\E/slow}), 'and the audit says so');
+kill 'STOP', $service;
+($got, $seconds) = timed("$mnt/plain");
+is($got, 1, 'the service is stopped (SIGSTOP): default');
+ok($seconds > 1.4 && $seconds < 2.5, "at the deadline ($seconds)");
+my @waiting = map { my $n = $_; my $pid = fork // die; if (!$pid) { sysopen(my $f, "$mnt/plain", O_RDONLY); POSIX::_exit(0) } $child{$pid} = 'opener'; $pid } 1 .. 300;
+sleep 0.7;
+like(status(), qr/^operations waiting: 300 \(verdicts asked: 300\)/m, '300 operations wait at once');
+kill 'CONT', $service;
+my $done = 0;
+for (@waiting) { $done++ if defined finish($_, 0) }
+is($done, 300, 'and all go on when the service does');
+
+# ---- the agent itself is stopped: the kernel holds what waits, nothing is lost when it goes on ----
+kill 'STOP', $daemon;
+my $held = fork // die;
+if (!$held) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) }
+$child{$held} = 'held';
+sleep 0.3;
+kill 'CONT', $daemon;
+is(finish($held, 0), 0, 'an agent that was stopped goes on');
+
+# ---- the service dies and comes again ----
+$held = fork // die;
+if (!$held) { POSIX::_exit(sysopen(my $f, "$mnt/slow2", O_RDONLY | O_CREAT) ? 0 : $! + 0) }
+$child{$held} = 'held';
+sleep 0.3;
+is(finish($service, 'KILL') & 127, 9, 'the service is killed while an open waits');
+is(finish($held, 0) >> 8, 1, 'which ends with the default');
+fresh('service');
+my @sooner = @rules;
+$service = start_service(@sooner);
+ok(await('service', qr/^configured: no error/, 15), 'the service is back');
+is(opens("$mnt/plain"), 0, 'and is asked again');
+
+# ---- 2,000 events, none lost ----
+fresh('service');
+finish($service, 'TERM');
+$service = start_service(@rules);
+ok(await('service', qr/^configured: no error/, 15), 'again');
+my $first = (status() =~ /lost: (\d+)/)[0];
+mkdir "$mnt/many";
+for my $worker (0 .. 3) {
+	my $pid = fork // die;
+	if (!$pid) {
+		spit(sprintf("$mnt/many/%d-%d", $worker, $_), 'x') for 1 .. 250;
+		unlink sprintf("$mnt/many/%d-%d", $worker, $_) for 1 .. 250;
+		POSIX::_exit(0);
+	}
+	$child{$pid} = 'worker';
+}
+for my $pid (grep { $child{$_} eq 'worker' } keys %child) { finish($pid, 0) }
+my $until = time + 20;
+my (%seen, $gaps);
+while (time < $until) {
+	my ($last, $text) = (0, slurp("$dir/service.log"));
+	%seen = ();
+	$gaps = 0;
+	while ($text =~ m{^event (\d+) (\S+) pid \d+ size \d+ rule \d+ \Q$mnt\E/many/(\S+?)\|}mg) {
+		$seen{"$2 $3"}++;
+	}
+	while ($text =~ m{^event (\d+) }mg) { $gaps++ if $1 != $last + 1; $last = $1 }
+	last if (grep { /^delete/ } keys %seen) == 1000;
+	sleep 0.1;
+}
+is(scalar(grep { /^create/ } keys %seen), 1000, '1,000 creates are told');
+is(scalar(grep { /^delete/ } keys %seen), 1000, '1,000 deletes are told');
+is(scalar(grep { /^open/ } keys %seen), 1000, '1,000 opens are asked about');
+is($gaps, 0, 'without a gap in the sequence');
+is((status() =~ /lost: (\d+)/)[0], $first, 'and the agent lost none');
+
+# ---- least privilege ----
+is(finish($daemon, 'TERM'), 0, 'SIGTERM: the agent ends with 0');
+ok(await('service', qr/^agent down: orderly end/), 'in order');
+is(opens("$mnt/evil"), 0, 'nothing waits for an agent that is gone');
+configure("forbid = write, delete\nforbid = process-stop\n");
+fresh('agent');
+$daemon = start_agent();
+ok(await('service', qr/^agent down(?:.*\n)+agent up(?:.*\n)+configured: no error/, 15), 'the agent is back');
+command("write $mnt/data no");
+command("delete $mnt/data");
+command("stop $main");
+ok(await('service', qr/^refused write -95\nrefused delete -95\nrefused stop -95/), 'verbs that the configuration forbids');
+is(slurp("$mnt/data"), 'new', 'change nothing');
+
+# ---- SIGTERM with operations that wait ----
+kill 'STOP', $service;
+@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 20;
+sleep 0.3;
+my $from = time;
+kill 'TERM', $daemon;
+my @ends = map { finish($_, 0) } @waiting;
+ok(time - $from < 1, 'SIGTERM answers all that waits at once (' . (time - $from) . ' s)');
+is(scalar(grep { defined && $_ >> 8 == 1 } @ends), 20, 'with the rule\'s default');
+kill 'CONT', $service;
+is(finish($daemon, 0), 0, 'and the agent ends');
+is(opens("$mnt/plain"), 0, 'no process hangs');
+
+# ---- killed ----
+fresh('service', 'agent');
+finish($service, 'TERM');
+$service = start_service(@rules);
+$daemon = start_agent();
+ok(await('service', qr/^configured: no error/, 15), 'once more');
+sleep 0.2;
+kill 'STOP', $service;
+@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 5;
+sleep 0.2;
+finish($daemon, 'KILL');
+@ends = map { finish($_, 0) } @waiting;
+is(scalar(grep { defined } @ends), 5, 'an agent that is killed leaves no hung process');
+kill 'CONT', $service;
+finish($service, 'TERM');
+done_testing();
