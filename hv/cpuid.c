@@ -13,7 +13,7 @@
 #include "hv/exit.h"
 #include "hv/partition.h"
 
-#define LEAF_BASIC_MAX	  0x16U
+#define LEAF_BASIC_MAX	  0x15U
 #define LEAF_EXTENDED_MAX 0x80000008U
 
 /* Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND.
@@ -123,15 +123,8 @@ static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 	case 0xb: cpuid_leaf_topology(vcpu, subleaf, r); break;
 	case 0xd: cpuid_leaf_xsave(vcpu, subleaf, r); break;
 	case 0x15:
-		*r = (struct cpuid_regs){.eax = 1, .ebx = 1, .ecx = (uint32_t)hertz};
-		if (hertz > UINT32_MAX) { /* in kHz steps: EBX / EAX scales */
-			*r = (struct cpuid_regs){
-				.eax = 1, .ebx = 16, .ecx = (uint32_t)(hertz / 16)};
-		}
-		break;
-	case 0x16:
-		*r = (struct cpuid_regs){.eax = (uint32_t)(hertz / 1000000),
-					 .ebx = (uint32_t)(hertz / 1000000)};
+		/* The crystal fits in 32 bits as a 16th of the TSC. */
+		*r = (struct cpuid_regs){.eax = 1, .ebx = 16, .ecx = (uint32_t)(hertz / 16)};
 		break;
 	default: *r = (struct cpuid_regs){0}; break;
 	}

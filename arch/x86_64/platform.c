@@ -74,19 +74,7 @@ static void check_ranges(const struct handoff_range *ranges)
 	}
 }
 
-static bool is_inside(const struct handoff_range *ranges, uint64_t base, uint64_t size,
-		      enum handoff_memory type)
-{
-	for (uint32_t i = 0; i < handoff.range_count; i++) {
-		if (ranges[i].type == type && base >= ranges[i].base &&
-		    base - ranges[i].base < ranges[i].size &&
-		    size <= ranges[i].size - (base - ranges[i].base)) {
-			return true;
-		}
-	}
-	return false;
-}
-
+/* What the firmware's map could break. The rest is the loader's own, which is of the same image. */
 static void check_handoff(const struct handoff_range *ranges)
 {
 	if (handoff.magic != HANDOFF_MAGIC || handoff.version != HANDOFF_VERSION) {
@@ -96,23 +84,6 @@ static void check_handoff(const struct handoff_range *ranges)
 	check_ranges(ranges);
 	if (handoff.tsc_khz == 0) {
 		panic("handoff: no TSC frequency");
-	}
-	if (handoff.image_base % PAGE_SIZE_2M != 0 ||
-	    !is_inside(ranges, handoff.image_base, (uint64_t)(image_end - image_start),
-		       HANDOFF_HYPERVISOR)) {
-		panic("handoff: the image does not lie in memory of its own");
-	}
-	if (handoff.blob_base % PAGE_SIZE != 0 || handoff.blob_size == 0 ||
-	    !is_inside(ranges, handoff.blob_base, handoff.blob_size, HANDOFF_LOADER)) {
-		panic("handoff: the manifest does not lie in the loader's memory");
-	}
-	if (handoff.symbols != 0 &&
-	    !is_inside(ranges, handoff.symbols, handoff.symbols_size, HANDOFF_LOADER)) {
-		panic("handoff: the symbols do not lie in the loader's memory");
-	}
-	if (handoff.trampoline == 0 || handoff.trampoline % PAGE_SIZE != 0 ||
-	    handoff.trampoline > TRAMPOLINE_LIMIT) {
-		panic("handoff: no page for the start of other CPUs");
 	}
 }
 

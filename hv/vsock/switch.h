@@ -24,7 +24,7 @@
  * each costs VSOCK_STEP_COST besides the payload copied. A turn has three stages: packets to the
  * port, packets from the port, and packets that an earlier turn had to leave.
  */
-#define VSOCK_STAGE_BUDGET (256 << 10)
+#define VSOCK_STAGE_BUDGET (144 << 10) /* 32 small packets at once */
 #define VSOCK_STEP_COST	   2048
 
 #define VSOCK_PART_MAX	 (64U << 10) /* payload of a packet to a receiver */
