@@ -59,6 +59,13 @@ static bool decode_bytes(struct vcpu *vcpu, enum instruction_kind kind, struct i
 	return instruction_decode(bytes, count, is_64bit, kind, out) == 0;
 }
 
+bool svm_exit_is_at_hlt(struct vcpu *vcpu)
+{
+	struct instruction instruction;
+
+	return decode_bytes(vcpu, INSTRUCTION_HLT, &instruction);
+}
+
 /* An exit whose handler may want to go past the instruction. */
 static void exit_set(struct vcpu *vcpu, struct virt_exit *exit, enum virt_exit_reason reason,
 		     enum instruction_kind kind)

@@ -38,6 +38,8 @@ void svm_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit
 	struct svm_vcpu *svm = vcpu->backend;
 	struct svm_cpu *cpu = vcpu->cpu->backend;
 	struct vmcb *vmcb = svm->vmcb;
+	uint64_t shadow = vmcb->interrupt_state & INTERRUPT_SHADOW;
+	uint64_t rip = vmcb->rip;
 
 	apic_timer_set(deadline);
 	svm_prepare_asid(vcpu);
@@ -47,6 +49,10 @@ void svm_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit
 	vcpu->regs[REG_RAX] = vmcb->rax;
 	vmcb->tlb_control = TLB_KEEP;
 	vmcb->event = 0;
+	if (vmcb->rip == rip) {
+		/* Nothing was executed. QEMU's emulation forgets the shadow at VMRUN. */
+		vmcb->interrupt_state |= shadow;
+	}
 	svm_exit_decode(vcpu, exit);
 	if (exit->reason == VIRT_EXIT_INTERRUPT && rdtsc() >= deadline) {
 		exit->reason = VIRT_EXIT_TIMER;
@@ -98,13 +104,16 @@ static void window_set(struct vmcb *vmcb, bool is_open)
 void svm_deliver_interrupts(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
+	bool is_shadowed = (vmcb->interrupt_state & INTERRUPT_SHADOW) != 0;
 	bool can_take = (vmcb->event & EVENT_VALID) == 0 && (vmcb->rflags & VIRT_RFLAGS_IF) != 0 &&
-			(vmcb->interrupt_state & INTERRUPT_SHADOW) == 0;
+			!is_shadowed;
 	bool is_more;
 	int vector = vcpu_take_interrupt(vcpu, can_take, &is_more);
 
 	if (vector >= 0) {
 		vmcb->event = EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector;
 	}
-	window_set(vmcb, is_more);
+	/* HLT behind STI exits by itself. QEMU's emulation forgets the shadow at VMRUN: with the
+	 * window open the interrupt would come before HLT, which then waits for it without end. */
+	window_set(vmcb, is_more && !(is_shadowed && svm_exit_is_at_hlt(vcpu)));
 }

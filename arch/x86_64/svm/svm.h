@@ -61,6 +61,8 @@ void svm_deliver_interrupts(struct vcpu *vcpu);
 
 /* exits.c: why the guest left, and where its next instruction is. */
 void svm_exit_decode(struct vcpu *vcpu, struct virt_exit *exit);
+/* Is HLT the next instruction? */
+bool svm_exit_is_at_hlt(struct vcpu *vcpu);
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
 {
