@@ -154,12 +154,15 @@ static void answer(struct daemon *daemon, uint64_t cookie, const struct agent_ev
 
 static const struct pending_op *find_pending(const struct agent *agent, uint64_t cookie)
 {
-	for (unsigned i = 0; i < AGENT_PENDING_MAX; i++) {
+	uint32_t left = agent->pending.used;
+
+	for (unsigned i = 0; i < AGENT_PENDING_MAX && left > 0; i++) {
 		const struct pending_op *op = &agent->pending.op[i];
 
 		if (op->id != 0 && op->event.cookie == cookie) {
 			return op;
 		}
+		left -= op->id != 0 ? 1 : 0;
 	}
 	return NULL;
 }
