@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent-guest/linux/clock.h"
@@ -203,6 +204,27 @@ static void close_all(struct gate *gate)
 	gate->fanotify = -1;
 }
 
+/*
+ * Gives the group the highest descriptor, so that the kernel ends it before the group of names if
+ * this process is killed: ending that one waits for the operations that wait in this one
+ * (fsnotify_destroy_group), and a dying process gives up its last descriptors first
+ * (task_work_run).
+ */
+static void put_last(struct gate *gate)
+{
+	struct rlimit limit;
+	int last;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX) {
+		return;
+	}
+	last = fcntl(gate->fanotify, F_DUPFD_CLOEXEC, (int)limit.rlim_cur - 1);
+	if (last >= 0) {
+		close(gate->fanotify);
+		gate->fanotify = last;
+	}
+}
+
 static int start_thread(struct gate *gate)
 {
 	sigset_t all, old;
@@ -227,6 +249,7 @@ int gate_start(struct gate *gate)
 	if (gate->fanotify < 0) {
 		return -errno;
 	}
+	put_last(gate);
 	gate->wake_main = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	gate->wake_gate = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	gate->next_due_us = UINT64_MAX;

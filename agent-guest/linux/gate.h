@@ -68,7 +68,8 @@ struct gate {
 	struct gate_operation operation[GATE_OPERATIONS];
 };
 
-/* Starts the thread. -ENOSYS or -EPERM: no permission events here; or what the kernel gives. */
+/* Starts the thread. To be called when RLIMIT_NOFILE is what it stays. -ENOSYS or -EPERM: no
+ * permission events here; or what the kernel gives. */
 int gate_start(struct gate *gate);
 
 /* Answers everything with ALLOW, ends the thread and closes all. */

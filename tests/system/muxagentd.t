@@ -105,10 +105,11 @@ sub executes {
 
 my $config = "$dir/agent.conf";
 sub configure {
-	my ($more) = @_;
+	my ($more, $watch) = @_;
+	$watch //= 'watch-filesystem';
 	spit($config, <<"END" . ($more // ''));
 name = tested
-watch-filesystem = $mnt
+$watch = $mnt
 config-directory = $dir/etc
 logons = $dir/wtmp
 quarantine = $dir/quarantine
@@ -259,12 +260,12 @@ my ($got, $seconds) = timed("$mnt/slow") if spit("$dir/unused", '');
 system("cp $dir/unused $mnt/x; mv $mnt/x $mnt/slow");
 ($got, $seconds) = timed("$mnt/slow");
 is($got, 1, 'no verdict: the rule\'s default, deny');
-ok($seconds > 1.4 && $seconds < 2.5, "at its deadline of 1.5 s ($seconds)");
+ok($seconds > 1.4 && $seconds < 5, "at its deadline of 1.5 s ($seconds)");
 ok(await('manager', qr{audit: tested: deadline passed: deny open \Q$mnt\E/slow}), 'and the audit says so');
 kill 'STOP', $service;
 ($got, $seconds) = timed("$mnt/plain");
 is($got, 1, 'the service is stopped (SIGSTOP): default');
-ok($seconds > 1.4 && $seconds < 2.5, "at the deadline ($seconds)");
+ok($seconds > 1.4 && $seconds < 5, "at the deadline ($seconds)");
 my @waiting = map { my $n = $_; my $pid = fork // die; if (!$pid) { sysopen(my $f, "$mnt/plain", O_RDONLY); POSIX::_exit(0) } $child{$pid} = 'opener'; $pid } 1 .. 300;
 sleep 0.7;
 like(status(), qr/^operations waiting: 300 \(verdicts asked: 300\)/m, '300 operations wait at once');
@@ -359,18 +360,24 @@ is(finish($daemon, 0), 0, 'and the agent ends');
 is(opens("$mnt/plain"), 0, 'no process hangs');
 
 # ---- killed ----
-fresh('service', 'agent');
-finish($service, 'TERM');
-$service = start_service(@rules);
-$daemon = start_agent();
-ok(await('service', qr/^configured: no error/, 15), 'once more');
-sleep 0.2;
-kill 'STOP', $service;
-@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 5;
-sleep 0.2;
-finish($daemon, 'KILL');
-@ends = map { finish($_, 0) } @waiting;
-is(scalar(grep { defined } @ends), 5, 'an agent that is killed leaves no hung process');
-kill 'CONT', $service;
+# The kernel ends the agent's groups of marks one after the other; with marks of several kinds on one file an end in the
+# wrong order would wait for the operations, and they for it.
+for my $watch ('watch-filesystem', 'watch-mount') {
+	fresh('service', 'agent');
+	finish($service, 'TERM');
+	configure('', $watch);
+	$service = start_service(@rules);
+	$daemon = start_agent();
+	ok(await('service', qr/^configured: no error/, 15), "once more, $watch");
+	sleep 0.2;
+	is(opens("$mnt/evil"), 1, 'asked');
+	kill 'STOP', $service;
+	@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 5;
+	sleep 0.2;
+	finish($daemon, 'KILL');
+	@ends = map { finish($_, 0) } @waiting;
+	is(scalar(grep { defined } @ends), 5, 'an agent that is killed leaves no hung process');
+	kill 'CONT', $service;
+}
 finish($service, 'TERM');
 done_testing();
