@@ -163,8 +163,13 @@ static void exit_decode_instruction(struct vcpu *vcpu, struct virt_exit *exit, u
 		return;
 	case EXIT_VMMCALL: exit_set(vcpu, exit, VIRT_EXIT_HYPERCALL, INSTRUCTION_VMMCALL); return;
 	case EXIT_XSETBV: exit_set(vcpu, exit, VIRT_EXIT_XSETBV, INSTRUCTION_XSETBV); return;
-	case EXIT_INVD: exit_set(vcpu, exit, VIRT_EXIT_CACHE, INSTRUCTION_INVD); return;
-	case EXIT_WBINVD: exit_set(vcpu, exit, VIRT_EXIT_CACHE, INSTRUCTION_WBINVD); return;
+	case EXIT_INVD:
+	case EXIT_WBINVD:
+		exit_set(vcpu, exit, VIRT_EXIT_CACHE, INSTRUCTION_WBINVD);
+		if (exit->reason == VIRT_EXIT_UNKNOWN) { /* QEMU takes one for the other */
+			exit_set(vcpu, exit, VIRT_EXIT_CACHE, INSTRUCTION_INVD);
+		}
+		return;
 	case EXIT_RDPMC: exit->reason = VIRT_EXIT_PROTECTION; return;
 	case EXIT_RSM:
 	case EXIT_INVLPGA:
