@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # The attack guest (tests/guests/attack): what stops it is logged with its reason, all else is refused, and the
 # bystanders notice nothing. The attacks check themselves what is refused; the monitor judges the bystanders.
-EMU=bochs # it counts instructions; the attacks are written for VT-x
 . tests/system/lib.sh
 
 # The lines of an attack: from its announcement to the partition's next life.
@@ -48,12 +47,12 @@ check_memory() {
 	instruction='by an instruction that is not offered there'
 	stopped bar 'read a BAR that does not decode' 'read at GPA 0xe0000000,'
 	stopped bar 'string move from the BAR' "read at GPA 0xe0000000 $instruction"
-	stopped bar 'atomic in the BAR' "write at GPA 0xe0000000 $instruction"
+	stopped bar 'atomic in the BAR' "(read|write) at GPA 0xe0000000 $instruction"
 	stopped bar 'SSE load from the BAR' "read at GPA 0xe0000000 $instruction"
 	stopped bar 'PUSH from the BAR' "read at GPA 0xe0000000 $instruction"
 	stopped bar 'read across the end of the BAR' 'read at GPA 0xe0000ffe,'
 	stopped bar 'execute in the BAR' "execution at GPA 0xe0000000, $outside"
-	stopped bar 'page tables where ring 0 lies' "read at GPA 0x3e000[0-9a-f]+, $outside"
+	stopped bar 'page tables where ring 0 lies' "(read|write) at GPA 0x3e000[0-9a-f]+, $outside"
 	stopped bar 'page table in the BAR' "(read|write) at GPA 0xe0000000, $outside"
 	stopped bar 'IDT in the BAR' "read at GPA 0xe00000d0, $outside"
 	stopped bar 'stack in the BAR' "write at GPA 0xe00000f8, $outside"
@@ -69,8 +68,8 @@ check_cpu() {
 	stopped cpu 'string input' 'string I/O at port 0x1f0'
 	stopped cpu 'exceptions without end' 'triple fault'
 	refused cpu 2
-	hung cpu 6
-	refused refusal 19
+	hung cpu $cpu_hangs
+	refused refusal $refusals
 }
 
 check_queues() {
@@ -122,7 +121,16 @@ check_console() {
 	is "$(LC_ALL=C grep -c '[^[:print:][:space:]]' "$log")" 0 "$cpus CPUs: none reaches the terminal"
 }
 
-for cpus in 1 2; do
+# In Bochs a tick is an instruction; in QEMU time has to be counted, which it does for one CPU alone. Two attacks set
+# breakpoints, which crashes QEMU.
+cpu_counts='1 2' refusals=19 cpu_hangs=6
+case $EMU in
+qemu) cpu_counts=1 refusals=18 cpu_hangs=5 BOOT_OPTIONS=--counted ;;
+bochs) ;;
+*) echo "1..0 # SKIP $EMU counts no instructions, or stops at a triple fault"; exit 0 ;;
+esac
+
+for cpus in $cpu_counts; do
 	boot attack $cpus 240
 	is "$status" 0 "$cpus CPUs: the monitor is content"
 	like '^monitor +\| monitor: everything held$' "$cpus CPUs: no bystander has suffered"
@@ -139,4 +147,8 @@ for cpus in 1 2; do
 	hung smp 2
 	unlike 'FAILED|panic' "$cpus CPUs: nobody complains"
 done
+if [ "$EMU" = qemu ]; then
+	skip 1 '2 CPUs: QEMU does not count the time of two'
+	skip 2 'attacks with breakpoints crash QEMU'
+fi
 done_testing

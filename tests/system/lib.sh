@@ -54,7 +54,8 @@ skip() { # COUNT REASON
 }
 
 boot() { # IMAGE CPUS SECONDS -> $status, $log
-	tools/muxrun --emu "$EMU" --cpus "$2" --timeout "$3" "$BUILD/images/$1.img" >"$log" 2>&1
+	# shellcheck disable=SC2086
+	tools/muxrun --emu "$EMU" ${BOOT_OPTIONS:-} --cpus "$2" --timeout "$3" "$BUILD/images/$1.img" >"$log" 2>&1
 	status=$?
 	if [ -n "${KEEP_LOGS:-}" ]; then
 		mkdir -p "$KEEP_LOGS"

@@ -19,11 +19,14 @@ enum attack_end {
 	ATTACK_STOPPED, /* ring 0 stops the partition */
 	ATTACK_HANGS,	/* it never ends: the monitor restarts the partition */
 };
+/* A flag beside it: QEMU crashes in the end when a guest sets breakpoints. */
+#define ATTACK_BREAKPOINTS 0x10
+#define ATTACK_END(attack) ((enum attack_end)((attack)->end & ~ATTACK_BREAKPOINTS))
 
 struct attack {
 	const char *name;
 	const char *(*run)(void); /* NULL: nothing came of it; else what went wrong */
-	enum attack_end end;
+	int end;		  /* enum attack_end, and the flag */
 };
 
 struct attack_family {
@@ -76,6 +79,7 @@ static inline void attack_write_msr(uint32_t msr, uint64_t value)
 /* main.c: VMCALL or VMMCALL, and RET. */
 extern const void *attack_hypercall_code;
 extern bool attack_uses_vmmcall;
+extern bool attack_is_in_qemu; /* its emulation of AMD-V, which has flaws of its own */
 
 static inline int64_t attack_hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {

@@ -236,7 +236,7 @@ static const struct attack attacks[] = {
 	{"spin with interrupts off", spin_without_interrupts, ATTACK_HANGS},
 	{"spin in the shadow of MOV SS", spin_in_shadow, ATTACK_HANGS},
 	{"spin of STI", spin_of_sti, ATTACK_HANGS},
-	{"debug exceptions without end", debug_loop, ATTACK_HANGS},
+	{"debug exceptions without end", debug_loop, ATTACK_HANGS | ATTACK_BREAKPOINTS},
 	{"single steps without end", trap_loop, ATTACK_HANGS},
 	{"alignment checks without end", alignment_loop, ATTACK_HANGS},
 };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define FLOOD_TICKS  9000000U
+#define FLOOD_TICKS  (180 * mux_tsc_khz())
 #define TARGET	     22U
 #define TARGET_PORT  9000U
 #define PAYLOAD	     65536U

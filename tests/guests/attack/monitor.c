@@ -18,11 +18,11 @@
 
 #define PORT	      1U
 #define SAMPLE_MS     2
-#define BASE_TICKS    10000000U
-#define LONG_TICKS    5000000U	/* attacks that last so long are measured */
-#define SILENCE_TICKS 1500000U	/* of a bystander: an error */
-#define HANG_TICKS    22000000U /* of an attack */
-#define SHARE_MIN     50U	/* percent */
+#define BASE_TICKS    (200 * mux_tsc_khz())
+#define LONG_TICKS    (100 * mux_tsc_khz()) /* attacks that last so long are measured */
+#define SILENCE_TICKS (30 * mux_tsc_khz())  /* of a bystander: an error */
+#define HANG_TICKS    (440 * mux_tsc_khz()) /* of an attack */
+#define SHARE_MIN     50U		    /* percent */
 #define BYSTANDERS    2U
 
 struct bystander {
@@ -134,7 +134,8 @@ static void measure_base(void)
 		bystanders[i].base = (bystanders[i].packets - current.packets[i]) * BASE_TICKS /
 				     (mux_tsc() - start);
 		printf("monitor: CID %u receives %u packets in %u ticks\n",
-		       (unsigned)bystanders[i].cid, (unsigned)bystanders[i].base, BASE_TICKS);
+		       (unsigned)bystanders[i].cid, (unsigned)bystanders[i].base,
+		       (unsigned)BASE_TICKS);
 		if (bystanders[i].base == 0) {
 			printf("monitor: FAILED no base\n");
 			mux_machine_off(1);

@@ -11,7 +11,7 @@
 #define COMMAND_MEMORY 0x407U
 #define SOURCE_PORT    77U
 #define CREDIT	       0x10000U
-#define WAIT_TICKS     300000U
+#define WAIT_TICKS     (6 * mux_tsc_khz())
 
 volatile struct raw_queue raw_queues[3];
 uint8_t raw_out[RAW_BUFFER] __attribute__((aligned(4096)));

@@ -135,9 +135,11 @@ static const char *control_registers(void)
 
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	/* QEMU drops these bits without an exception. */
 	for (uint32_t bit = 32; bit < 64; bit++) {
 		got = fault_catch(write_cr0, cr0 | 1ULL << bit);
-		if (got != VECTOR_GP) {
+		__asm__ volatile("mov %%cr0, %0" : "=r"(after));
+		if ((got != VECTOR_GP && !attack_is_in_qemu) || after != cr0) {
 			return unexpected("CR0 bit", bit, got);
 		}
 	}
@@ -224,7 +226,7 @@ static const char *extended_state(void)
 	}
 	/* Only x87 on while ring 0 saves and restores what others use. */
 	xsetbv(1);
-	attack_spin(200000);
+	attack_spin(4 * mux_tsc_khz());
 	xsetbv(3);
 	return NULL;
 }
@@ -243,7 +245,7 @@ static const char *debug_registers(void)
 	for (uint32_t i = 0; i < 1000; i++) {
 		attack_hypercall(MUX_HC_VERSION, 0, 0, 0);
 	}
-	attack_spin(200000);
+	attack_spin(4 * mux_tsc_khz());
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ULL));
 	return NULL;
 }
@@ -368,10 +370,22 @@ static const struct msr_value bad_values[] = {
 	{0x831, 0},
 };
 
+/* The vCPU's own MSRs, which do not exit: the CPU refuses addresses that are not canonical, and
+ * QEMU does not. */
+static bool is_own_msr(uint32_t msr)
+{
+	return msr == 0x175 || msr >= 0xc0000000U;
+}
+
 static const char *bad_msr_values(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(bad_values); i++) {
-		int got = fault_catch(write_msr, (uint64_t)(uintptr_t)&bad_values[i]);
+		int got;
+
+		if (attack_is_in_qemu && is_own_msr(bad_values[i].msr)) {
+			continue;
+		}
+		got = fault_catch(write_msr, (uint64_t)(uintptr_t)&bad_values[i]);
 
 		if (got != VECTOR_GP) {
 			return unexpected("bad value for MSR", bad_values[i].msr, got);
@@ -637,7 +651,7 @@ static const struct attack attacks[] = {
 	{"bits of control registers", control_registers, ATTACK_REFUSED},
 	{"bits of EFER", efer, ATTACK_REFUSED},
 	{"extended state", extended_state, ATTACK_REFUSED},
-	{"breakpoints in ring 0", debug_registers, ATTACK_REFUSED},
+	{"breakpoints in ring 0", debug_registers, ATTACK_REFUSED | ATTACK_BREAKPOINTS},
 	{"odd flags", odd_flags, ATTACK_REFUSED},
 	{"forbidden MSRs", forbidden_msrs, ATTACK_REFUSED},
 	{"bad values for MSRs", bad_msr_values, ATTACK_REFUSED},

@@ -13,8 +13,8 @@
 #define SECOND	    (1ULL << 32) /* APIC id 1, in the ICR */
 #define ICR_INIT    0x4500U
 #define ICR_STARTUP 0x4600U
-#define RACE_TICKS  6000000U
-#define FLOOD_TICKS 9000000U
+#define RACE_TICKS  (120 * mux_tsc_khz())
+#define FLOOD_TICKS (180 * mux_tsc_khz())
 #define RING0	    0x3e000000ULL
 #define VECTOR	    0x41U
 
