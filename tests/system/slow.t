@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: MIT
 # A receiver that stops reading does not slow another pair by more than its share, nor what its own sender has for
 # others. tests/guests/slow/monitor.c judges; with two CPUs the receivers run on the second.
-EMU=bochs # it counts instructions; the attacks are written for VT-x
 . tests/system/lib.sh
 
-for cpus in 1 2; do
+# In Bochs a tick is an instruction; in QEMU time has to be counted, which it does for one CPU alone.
+cpu_counts='1 2'
+if [ "$EMU" = qemu ]; then
+	cpu_counts=1 BOOT_OPTIONS=--counted
+fi
+
+for cpus in $cpu_counts; do
 	boot slow $cpus 150
 	is "$status" 0 "$cpus CPUs: the monitor is content"
 	like '^monitor \| slow: no receiver slowed the pair$' "$cpus CPUs: no receiver slowed the pair"
@@ -18,4 +23,7 @@ for cpus in 1 2; do
 	done
 	unlike 'FAILED' "$cpus CPUs: nobody complains"
 done
+if [ "$EMU" = qemu ]; then
+	skip 1 '2 CPUs: QEMU does not count the time of two'
+fi
 done_testing
