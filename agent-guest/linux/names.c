@@ -288,8 +288,10 @@ static bool has_name(uint8_t type)
 	       type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME;
 }
 
-/* An event is followed by one record, or for a rename by one of the old and one of the new name. */
-static void take_event(struct daemon *daemon, const struct fanotify_event_metadata *event)
+/* An event is followed by one record, or for a rename by one of the old and one of the new name.
+ * Records begin at multiples of 4 bytes: the head is a copy. */
+static void take_event(struct daemon *daemon, const struct fanotify_event_metadata *event,
+		       const char *bytes)
 {
 	static struct place places[2];
 	static char image[PROCESSES_IMAGE_MAX];
@@ -298,8 +300,7 @@ static void take_event(struct daemon *daemon, const struct fanotify_event_metada
 	size_t at = event->metadata_len;
 
 	while (at + sizeof(struct fanotify_event_info_fid) <= event->event_len) {
-		const struct fanotify_event_info_fid *info =
-			(const void *)((const char *)event + at);
+		const struct fanotify_event_info_fid *info = (const void *)(bytes + at);
 
 		if (has_name(info->hdr.info_type)) {
 			bool is_new = info->hdr.info_type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME;
@@ -333,12 +334,30 @@ static void overflow(struct daemon *daemon)
 	forget_directories();
 }
 
+static void take_events(struct daemon *daemon, const char *bytes, size_t size)
+{
+	struct fanotify_event_metadata event;
+
+	while (size >= sizeof(event)) {
+		memcpy(&event, bytes, sizeof(event));
+		if (event.event_len < sizeof(event) || event.event_len > size) {
+			return;
+		}
+		if ((event.mask & FAN_Q_OVERFLOW) != 0) {
+			overflow(daemon);
+		} else {
+			take_event(daemon, &event, bytes);
+		}
+		bytes += event.event_len;
+		size -= event.event_len;
+	}
+}
+
 void names_take(struct daemon *daemon)
 {
 	static _Alignas(struct fanotify_event_metadata) char buffer[READ_SIZE];
 
 	for (unsigned i = 0; i < READS_PER_TURN; i++) {
-		const struct fanotify_event_metadata *event = (const void *)buffer;
 		ssize_t size;
 
 		if (notify_is_congested(daemon, clock_now().us)) {
@@ -348,12 +367,6 @@ void names_take(struct daemon *daemon)
 		if (size <= 0) {
 			return;
 		}
-		for (; FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
-			if ((event->mask & FAN_Q_OVERFLOW) != 0) {
-				overflow(daemon);
-			} else {
-				take_event(daemon, event);
-			}
-		}
+		take_events(daemon, buffer, (size_t)size);
 	}
 }

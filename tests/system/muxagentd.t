@@ -12,7 +12,7 @@ use Fcntl;
 use IO::Select;
 
 my $build = $ENV{BUILD} // 'build';
-my $agent = "$build/linux/muxagentd";
+my $agent = $ENV{MUXAGENTD} // "$build/linux/muxagentd"; # another build, such as one with sanitizers
 my $limit = 150;
 
 plan skip_all => 'needs root' if $> != 0;
