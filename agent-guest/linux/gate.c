@@ -15,6 +15,7 @@
 #include "agent-guest/linux/clock.h"
 
 #define EVENTS_PER_READ 64U
+#define DESCRIPTORS_MAX 65536U
 
 static void wake(int fd)
 {
@@ -215,10 +216,12 @@ static void put_last(struct gate *gate)
 	struct rlimit limit;
 	int last;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
 		return;
 	}
-	last = fcntl(gate->fanotify, F_DUPFD_CLOEXEC, (int)limit.rlim_cur - 1);
+	/* More are never open, and the table of descriptors grows with the highest. */
+	last = (int)(limit.rlim_cur < DESCRIPTORS_MAX ? limit.rlim_cur : DESCRIPTORS_MAX) - 1;
+	last = fcntl(gate->fanotify, F_DUPFD_CLOEXEC, last);
 	if (last >= 0) {
 		close(gate->fanotify);
 		gate->fanotify = last;
