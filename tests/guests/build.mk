@@ -34,3 +34,9 @@ $(eval $(call bare_program,slow-pour,tests/guests/slow/pour.c tests/guests/attac
 $(eval $(call bare_program,slow-monitor,tests/guests/slow/monitor.c))
 $(eval $(call image,slow,tests/guests/slow.mux,$(addprefix $(BUILD)/bare/,slow-sink.elf slow-pour.elf slow-monitor.elf attack-serve.elf attack-pulse.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/slow.img
+
+# The demo beside hostile partitions.
+$(eval $(call bare_program,garbage,tests/guests/garbage.c))
+$(eval $(call image,hostile,tests/guests/hostile.mux,$(CORPUS)/stamp \
+	$(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf attack.elf garbage.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/hostile.img
