@@ -34,3 +34,31 @@ $(eval $(call bare_program,slow-pour,tests/guests/slow/pour.c tests/guests/attac
 $(eval $(call bare_program,slow-monitor,tests/guests/slow/monitor.c))
 $(eval $(call image,slow,tests/guests/slow.mux,$(addprefix $(BUILD)/bare/,slow-sink.elf slow-pour.elf slow-monitor.elf attack-serve.elf attack-pulse.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/slow.img
+
+# Linux partitions: Debian's kernels as they are, and an initramfs with the echo programs linked for Linux.
+LINUX := $(CACHE)/linux
+$(LINUX)/stamp:
+	$(Q)CACHE=$(CACHE) tools/deps linux
+
+# linux_program NAME,SOURCES: $(BUILD)/linux/NAME, static
+define linux_program
+$(BUILD)/linux/$(1): $(call objects,host,$(2))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) -static -s -o $$@ $$^
+ALL_OBJECTS += $(call objects,host,$(2))
+endef
+$(eval $(call linux_program,echo-server,tests/guests/echo_server.c))
+$(eval $(call linux_program,echo-client,tests/guests/echo_client.c))
+
+# linux_initrd KIND: $(BUILD)/linux/initrd-KIND for the kernel linux-image-KIND
+define linux_initrd
+$(BUILD)/linux/initrd-$(1): $(LINUX)/stamp tools/mkinitramfs-guest tests/guests/linux/init $(addprefix $(BUILD)/linux/,echo-server echo-client)
+	$(Q)tools/mkinitramfs-guest --root $(LINUX)/root --kernel "$$$$(cat $(LINUX)/version-$(1))" --init tests/guests/linux/init \
+		--add $(BUILD)/linux/echo-server=/bin/echo-server --add $(BUILD)/linux/echo-client=/bin/echo-client --out $$@
+endef
+$(eval $(call linux_initrd,cloud-amd64))
+$(eval $(call linux_initrd,amd64))
+
+$(eval $(call image,linux,tests/guests/linux.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
+$(eval $(call image,linux-two,tests/guests/linux-two.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/linux/initrd-amd64))
+SYSTEM_IMAGES += $(BUILD)/images/linux.img $(BUILD)/images/linux-two.img
