@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The packed manifest: what tools/muxpack makes of the manifest text and the images that it names,
- * and what the loader hands to ring 0. hv/manifest.c checks it; the packer, the loader and ring 0
- * all use that one check.
+ * and what the loader hands to ring 0. hv/manifest.c checks it; the packer and the loader use that
+ * one check, and ring 0, which is of the loader's own image, relies on it.
  *
  * Layout: header, partition records, segment records, rule records, then segment data, each
  * segment's data aligned to 4 KiB from the start of the blob. All offsets count from the start of
