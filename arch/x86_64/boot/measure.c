@@ -39,7 +39,8 @@ static void fill_event(struct tcg2_event *event, uint32_t pcr, const char *text,
 	event->type = TCG2_EV_IPL;
 }
 
-/* A full log is no failure: the PCR is extended nevertheless (TCG EFI Protocol, 6.6.3). */
+/* A full log is no failure: the PCR is extended nevertheless (TCG EFI Protocol,
+ * EFI_TCG2_PROTOCOL.HashLogExtendEvent). */
 static EFI_STATUS measure(struct tcg2_protocol *tpm, uint32_t pcr, const char *text,
 			  const char *name, struct loader_bytes bytes)
 {

@@ -11,7 +11,7 @@
 #include "arch/x86_64/boot/loader.h"
 
 /*
- * PCRs 8 to 15 are the operating system's (TCG PC Client Platform Firmware Profile 1.05, 3.3.4).
+ * PCRs 8 to 15 are the operating system's (TCG PC Client Platform Firmware Profile, "PCR Usage").
  * GRUB, shim and systemd-boot, which may start this loader, extend 8, 9, 12 and 14; these two stay
  * ours alone.
  */

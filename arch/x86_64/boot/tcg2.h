@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EFI_TCG2_PROTOCOL, which GNU-EFI does not have: TCG EFI Protocol Specification, Family "2.0",
- * Revision 00.13, chapter 6. Only declarations.
+ * EFI_TCG2_PROTOCOL, which GNU-EFI does not have: TCG EFI Protocol Specification, Family "2.0".
+ * Only declarations.
  */
 #ifndef ARCH_X86_64_BOOT_TCG2_H
 #define ARCH_X86_64_BOOT_TCG2_H
@@ -18,7 +18,7 @@
 
 #define TCG2_EVENT_HEADER_VERSION 1U
 #define TCG2_EVENT_LOG_TCG_2	  2U   /* crypto-agile log format */
-#define TCG2_EV_IPL		  0xdU /* TCG PC Client Platform Firmware Profile 1.05, 10.4.1 */
+#define TCG2_EV_IPL		  0xdU /* TCG PC Client Platform Firmware Profile, "Event Types" */
 
 /* Natural alignment; size is the caller's room first, then what was filled. */
 struct tcg2_capability {

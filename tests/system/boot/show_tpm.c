@@ -59,7 +59,7 @@ static uint32_t digest_size(uint16_t algorithm)
 	}
 }
 
-/* TCG_PCR_EVENT2: PCR, type, digests, event (Platform Firmware Profile 1.05, 10.2.2). */
+/* TCG_PCR_EVENT2: PCR, type, digests, event (PC Client Platform Firmware Profile). */
 static const uint8_t *event_end(const uint8_t *event)
 {
 	uint32_t count = read_u32(event + 8);
