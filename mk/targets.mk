@@ -21,7 +21,7 @@ deps: ## install every Debian package that building, running and testing need
 MANIFEST   ?= appliance/demo/demo.mux
 IMAGE      ?= $(BUILD)/image/$(basename $(notdir $(MANIFEST))).img
 IMAGE_BLOB  = $(basename $(IMAGE)).blob
-image: ## one disk image (MANIFEST=my.mux IMAGE=my.img), signed with SIGN_KEY=key.pem SIGN_CERT=cert.pem (docs/secure-boot.md)
+image: ## a disk image (MANIFEST=my.mux IMAGE=my.img), signed if SIGN_KEY=key.pem SIGN_CERT=cert.pem
 	@tools/deps build $(if $(SIGN_KEY)$(SIGN_CERT),sign)
 	@$(MAKE) --no-print-directory image-parts
 	@mkdir -p $(dir $(IMAGE))

@@ -19,6 +19,10 @@ run --cpus 9 "$image"
 is $status 2 'too many CPUs: wrong command line'
 run --emu nosuch "$image"
 is $status 2 'unknown emulator: wrong command line'
+run --emu bochs --tpm "$image"
+is $status 2 'Bochs has no TPM: wrong command line'
+run --emu qemu --secure-boot "$work/nothing.fd" "$image"
+is $status 3 'no such variable store: cannot run'
 run "$work/nothing.img"
 is $status 3 'no such image: cannot run'
 like "can't read .*/nothing.img" 'and it says why'
