@@ -2,8 +2,16 @@
 # Host tools, and the macro that makes disk images.
 
 MANIFEST_SRCS := hv/manifest.c hv/crc32c.c
-MUXPACK_SRCS := $(addprefix tools/muxpack/,blob.c elf_image.c expand.c files.c keys.c layout.c memory.c \
-	model.c pack.c parse.c print.c report.c resolve.c text.c) $(MANIFEST_SRCS)
+MUXPACK_SRCS := $(addprefix tools/muxpack/,acpi_tables.c blob.c elf_image.c expand.c files.c keys.c layout.c \
+	linux_boot.c linux_kernel.c memory.c model.c pack.c parse.c print.c report.c resolve.c text.c) $(MANIFEST_SRCS)
+
+# ACPI machine code as a C array; the file name of the array's include guard comes from iasl.
+DSDT_HEX := $(BUILD)/tools/generated/dsdt.hex
+$(DSDT_HEX): tools/muxpack/dsdt.asl
+	@mkdir -p $(@D)
+	$(Q)iasl -vs -we -p $(@:.hex=) -tc $< >$@.log || { cat $@.log >&2; exit 1; }
+CFLAGS_tools_muxpack_acpi_tables := -I$(dir $(DSDT_HEX))
+$(foreach f,host san fuzz,$(BUILD)/$(f)/tools/muxpack/acpi_tables.c.o): $(DSDT_HEX)
 
 $(eval $(call host_tool,muxpack,tools/muxpack/main.c $(MUXPACK_SRCS)))
 $(eval $(call host_tool,mksyms,tools/mksyms/main.c))
