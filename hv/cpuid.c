@@ -12,6 +12,7 @@
 #include "arch/x86_64/platform.h"
 #include "hv/exit.h"
 #include "hv/partition.h"
+#include "hv/pvclock.h"
 
 #define LEAF_BASIC_MAX	  0x15U
 #define LEAF_EXTENDED_MAX 0x80000008U
@@ -28,10 +29,11 @@
 #define LEAF1_EDX_HOST 0x078bab7fU
 #define LEAF1_EDX_HTT  (1U << 28)
 /* Leaf 7 EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. */
-#define LEAF7_EBX_HOST	  0x219c03a9U
-#define LEAF7_EBX_INVPCID (1U << 10)
-#define LEAF7_ECX_UMIP	  (1U << 2)
-#define LEAF7_EDX_FSRM	  (1U << 4)
+#define LEAF7_EBX_HOST	     0x219c03a9U
+#define LEAF7_EBX_TSC_ADJUST (1U << 1)
+#define LEAF7_EBX_INVPCID    (1U << 10)
+#define LEAF7_ECX_UMIP	     (1U << 2)
+#define LEAF7_EDX_FSRM	     (1U << 4)
 /* Leaf 0x80000001: LAHF LZCNT PREFETCHW; SYSCALL NX 1G-pages LM, RDTSCP. */
 #define LEAFX_ECX_HOST	 0x00000121U
 #define LEAFX_EDX_HOST	 0x24100800U
@@ -65,7 +67,7 @@ static void cpuid_leaf_7(uint32_t subleaf, struct cpuid_regs *r)
 		return;
 	}
 	r->eax = 0;
-	r->ebx = host_ebx & LEAF7_EBX_HOST;
+	r->ebx = (host_ebx & LEAF7_EBX_HOST) | LEAF7_EBX_TSC_ADJUST;
 	if ((virt->cr4_permitted() & CR4_PCIDE) != 0) {
 		r->ebx |= host_ebx & LEAF7_EBX_INVPCID;
 	}
@@ -168,6 +170,10 @@ static void cpuid_leaf_hypervisor(uint32_t leaf, struct cpuid_regs *r)
 		r->eax = (uint32_t)platform_tsc_khz();
 		r->ebx = (uint32_t)platform_tsc_khz();
 		break;
+	case PVCLOCK_CPUID_SIGNATURE: /* "KVMKVMKVM" */
+		*r = (struct cpuid_regs){PVCLOCK_CPUID_FEATURES, 0x4b4d564bU, 0x564b4d56U, 0x4dU};
+		break;
+	case PVCLOCK_CPUID_FEATURES: r->eax = PVCLOCK_FEATURES; break;
 	default: break;
 	}
 }
@@ -184,7 +190,7 @@ enum vcpu_next exit_handle_cpuid(struct vcpu *vcpu)
 	} else if (leaf >= 0x80000000U && leaf <= LEAF_EXTENDED_MAX) {
 		r = cpuid_if_offered(leaf, subleaf);
 		cpuid_leaf_extended(leaf, &r);
-	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= MUX_CPUID_TIMING) {
+	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= PVCLOCK_CPUID_FEATURES) {
 		cpuid_leaf_hypervisor(leaf, &r);
 	}
 	vcpu->regs[REG_RAX] = r.eax;

@@ -9,6 +9,7 @@
 #include "arch/x86_64/io.h"
 #include "hv/exit.h"
 #include "hv/partition.h"
+#include "hv/pvclock.h"
 
 #include <errno.h>
 
@@ -30,6 +31,7 @@ static int msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	case MSR_PAT: *value = virt->register_read(vcpu, VIRT_PAT); return 0;
 	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return 0;
 	case MSR_BIOS_SIGN_ID:
+	case MSR_TSC_ADJUST:
 	case MSR_MCG_CAP: *value = 0; return 0;
 	default: return -EINVAL;
 	}
@@ -82,6 +84,9 @@ static int msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	case MSR_TSC_DEADLINE: return msr_write_apic(vcpu, msr, value);
 	case MSR_EFER: return msr_write_efer(vcpu, value);
 	case MSR_PAT: return msr_write_pat(vcpu, value);
+	case PVCLOCK_MSR_WALL:
+	case PVCLOCK_MSR_SYSTEM: return pvclock_msr_write(&vcpu->partition->mem, msr, value);
+	case MSR_TSC_ADJUST: return value == 0 ? 0 : -EINVAL;
 	case MSR_MISC_ENABLE:
 	case MSR_BIOS_SIGN_ID: return 0;
 	default: return -EINVAL;

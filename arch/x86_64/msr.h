@@ -12,6 +12,7 @@
 
 #define MSR_TSC		      0x010U
 #define MSR_APIC_BASE	      0x01bU
+#define MSR_TSC_ADJUST	      0x03bU
 #define APIC_BASE_X2APIC      (1ULL << 10)
 #define APIC_BASE_ENABLE      (1ULL << 11)
 #define APIC_BASE_ADDRESS     0x000ffffffffff000ULL

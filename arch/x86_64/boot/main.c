@@ -92,6 +92,31 @@ static EFI_STATUS alloc_trampoline(const struct loader *loader, uint64_t *out)
 	return status;
 }
 
+/* Days from 1970-01-01 to a date of the Gregorian calendar; years begin in March, so that a leap
+ * day ends one. */
+static uint64_t days_since_epoch(uint64_t year, uint64_t month, uint64_t day)
+{
+	uint64_t shifted = year - (month <= 2 ? 1 : 0);
+	uint64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+
+	return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year - 719468;
+}
+
+/* UEFI 2.10, 8.3.1: GetTime(). Without a time zone the clock is taken as UTC. */
+static void read_clock(const struct loader *loader, struct handoff *handoff)
+{
+	EFI_TIME t;
+	INT64 zone;
+
+	if (EFI_ERROR(loader->system->RuntimeServices->GetTime(&t, NULL)) || t.Year < 1971) {
+		return;
+	}
+	zone = t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone;
+	handoff->clock_tsc = rdtsc();
+	handoff->clock_seconds = days_since_epoch(t.Year, t.Month, t.Day) * 86400 + t.Hour * 3600U +
+				 t.Minute * 60U + t.Second + (uint64_t)(zone * 60);
+}
+
 static EFI_STATUS fill_handoff(const struct loader *loader, const struct image *image,
 			       struct handoff *handoff)
 {
@@ -103,6 +128,7 @@ static EFI_STATUS fill_handoff(const struct loader *loader, const struct image *
 	handoff->blob_size = loader->blob.size;
 	handoff->rsdp = find_rsdp(loader);
 	handoff->tsc_khz = measure_tsc_khz(loader);
+	read_clock(loader, handoff);
 	handoff->symbols = (uint64_t)loader->symbols.data;
 	handoff->symbols_size = loader->symbols.size;
 	return alloc_trampoline(loader, &handoff->trampoline);
