@@ -8,6 +8,7 @@
 #include "hv/mmio_decode.h"
 #include "hv/partition.h"
 #include "hv/vpci/virtio_pci.h"
+#include "hv/vrtc.h"
 #include "muxvisor/platform_ports.h"
 
 static void sipi_send(struct vcpu *target, uint32_t sipi)
@@ -53,6 +54,8 @@ static uint32_t port_read(struct partition *partition, uint16_t port, uint32_t s
 	spin_lock(&partition->device_lock);
 	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
 		value = vuart_read(&partition->vuart, port);
+	} else if (port == VRTC_PORT_DATA) {
+		value = vrtc_read(partition->rtc_index);
 	} else if (!vpci_io_read(&partition->vpci, port, size, &value)) {
 		value = 0xffffffffU;
 	}
@@ -65,6 +68,8 @@ static void port_write(struct partition *partition, uint16_t port, uint32_t size
 	spin_lock(&partition->device_lock);
 	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
 		vuart_write(&partition->vuart, port, (uint8_t)value);
+	} else if (port == VRTC_PORT_INDEX) {
+		partition->rtc_index = (uint8_t)value;
 	} else {
 		vpci_io_write(&partition->vpci, port, size, value);
 	}
