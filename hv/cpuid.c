@@ -94,18 +94,18 @@ static void cpuid_leaf_topology(const struct vcpu *vcpu, uint32_t subleaf, struc
 	}
 }
 
-static void cpuid_leaf_xsave(const struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *r)
+static void cpuid_leaf_xsave(uint32_t subleaf, struct cpuid_regs *r)
 {
 	struct cpuid_regs host = *r;
 
 	*r = (struct cpuid_regs){0};
 	if (subleaf == 0) {
 		r->eax = (uint32_t)fpu_mask();
-		r->ebx = fpu_area_size(vcpu->xcr0);
+		r->ebx = fpu_area_size(read_xcr0());
 		r->ecx = fpu_area_size(fpu_mask());
 	} else if (subleaf == 1) {
 		r->eax = host.eax & XSAVE_FEATURES;
-		r->ebx = fpu_area_size(vcpu->xcr0);
+		r->ebx = fpu_area_size(read_xcr0());
 	} else if (subleaf < 32 && (fpu_mask() >> subleaf & 1) != 0) {
 		*r = host;
 	}
@@ -123,7 +123,7 @@ static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 	case 4: r->eax &= 0x3fffU; break; /* caches, shared with nobody as far as it can tell */
 	case 7: cpuid_leaf_7(subleaf, r); break;
 	case 0xb: cpuid_leaf_topology(vcpu, subleaf, r); break;
-	case 0xd: cpuid_leaf_xsave(vcpu, subleaf, r); break;
+	case 0xd: cpuid_leaf_xsave(subleaf, r); break;
 	case 0x15:
 		/* The crystal fits in 32 bits as a 16th of the TSC. */
 		*r = (struct cpuid_regs){.eax = 1, .ebx = 16, .ecx = (uint32_t)(hertz / 16)};
