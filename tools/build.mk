@@ -22,13 +22,13 @@ $(BUILD)/hv.syms: $(BUILD)/hv.elf $(BUILD)/tools/mksyms
 	$(Q)mv $@.tmp $@
 
 # image NAME,MANIFEST[,DEPENDENCIES]: $(BUILD)/images/NAME.img, and beside it NAME.efi and NAME.blob. DEPENDENCIES are
-# files that the manifest names and that make builds; in the manifest ${BUILD} is the build folder. Built by default only
-# when IMAGES names it.
+# files that the manifest names and that make builds; in the manifest ${BUILD} is the build folder and ${CACHE} the one of
+# what was fetched. Built by default only when IMAGES names it.
 define image
 ALL_IMAGES += $(BUILD)/images/$(1).img
 $(BUILD)/images/$(1).blob: $(2) $(BUILD)/tools/muxpack $(3)
 	@mkdir -p $$(@D)
-	$(Q)$(BUILD)/tools/muxpack -D BUILD=$(abspath $(BUILD)) --depends $$@.d -o $$@ $(2)
+	$(Q)$(BUILD)/tools/muxpack -D BUILD=$(abspath $(BUILD)) -D CACHE=$(abspath $(CACHE)) --depends $$@.d -o $$@ $(2)
 $(BUILD)/images/$(1).img: $(BUILD)/images/$(1).blob $(BUILD)/hv.elf $(BUILD)/hv.syms $(BUILD)/boot/loader.efi tools/mkimage
 	$(Q)tools/mkimage --loader $(BUILD)/boot/loader.efi --hv $(BUILD)/hv.elf --syms $(BUILD)/hv.syms \
 		--blob $$< --out $$@

@@ -3,7 +3,11 @@
  * echo-client CID PORT [stream|seqpacket] [quit]: sends messages of growing sizes to an echo server
  * and compares what comes back. Exit code 0: all equal.
  */
+#ifdef __linux__
+#include "tests/guests/linux/mux.h"
+#else
 #include "appliance/runtime/mux.h"
+#endif
 
 #include <errno.h>
 #include <linux/vm_sockets.h>
