@@ -33,7 +33,8 @@ static int msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	case MSR_BIOS_SIGN_ID:
 	case MSR_TSC_ADJUST:
 	case MSR_INT_PENDING:
-	case MSR_MCG_CAP: *value = 0; return 0;
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS: *value = 0; return 0;
 	default: return -EINVAL;
 	}
 }

@@ -32,6 +32,7 @@
 #define MSR_SYSENTER_ESP      0x175U
 #define MSR_SYSENTER_EIP      0x176U
 #define MSR_MCG_CAP	      0x179U
+#define MSR_MCG_STATUS	      0x17aU
 #define MSR_MISC_ENABLE	      0x1a0U
 #define MSR_PAT		      0x277U
 #define PAT_RESET_VALUE	      0x0007040600070406ULL /* WB, WT, UC-, UC, twice */

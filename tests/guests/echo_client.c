@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_TRIES 50
+#define CONNECT_TRIES 300
 #define CONNECT_PAUSE 100000U /* microseconds */
 
 static const size_t sizes[] = {1, 64, 100, 4096, 5000, 65536, 200000};
