@@ -461,12 +461,12 @@ static void kernel_and_initrd_arrive(void **state)
 	(void)state;
 	assert_string_equal(messages, "");
 	record = manifest_partition(result.blob.data, 0);
-	/* Boot parameters, page tables, command line, ACPI, two parts, initrd. */
-	assert_int_equal(record->segment_count, 7);
+	/* Boot parameters, page tables, command line, ACPI, reset code, two parts, initrd. */
+	assert_int_equal(record->segment_count, 8);
 	segment = manifest_segment(result.blob.data, record->segment_first + 2);
 	assert_int_equal(segment->size, 5);
 	assert_memory_equal(result.blob.data + segment->offset, "quiet", 5);
-	segment = manifest_segment(result.blob.data, record->segment_first + 6);
+	segment = manifest_segment(result.blob.data, record->segment_first + 7);
 	assert_int_equal(segment->size, 5000);
 	assert_int_equal(segment->gpa % 0x1000, 0);
 	free(result.depends);

@@ -193,6 +193,7 @@ static void add_kernel(struct layout *layout, struct layout_partition *partition
 	add_segment(layout, partition, LINUX_COMMAND_LINE_GPA, boot->command_line,
 		    strlen(boot->command_line));
 	add_segment(layout, partition, ACPI_TABLES_GPA, boot->acpi, sizeof(boot->acpi));
+	add_segment(layout, partition, LINUX_RESET_GPA, boot->reset_code, sizeof(boot->reset_code));
 	for (uint32_t i = 0; i < image->part_count; i++) {
 		add_segment(layout, partition, image->parts[i].gpa, image->parts[i].data,
 			    image->parts[i].size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "muxvisor/manifest.h"
+#include "muxvisor/platform_ports.h"
 
 #define LOADER_UNDEFINED 0xffU /* no number is assigned to this boot loader */
 #define E820_RAM	 1U    /* ACPI 6.4, table 15.1 */
@@ -29,6 +30,18 @@ static void fill_memory_map(struct boot_params *params, const struct linux_boot_
 		  E820_RAM);
 }
 
+static void fill_reset_code(uint8_t *code)
+{
+	static const uint8_t reset[] = {
+		0xba, MUX_PORT_RESET & 0xff, MUX_PORT_RESET >> 8, /* mov dx, port */
+		0xb0, MUX_RESET_VALUE,				  /* mov al, value */
+		0xee,						  /* out dx, al */
+		0xf4,						  /* hlt */
+	};
+
+	memcpy(code, reset, sizeof(reset));
+}
+
 void linux_boot_fill(struct linux_boot *boot, const struct linux_boot_input *input)
 {
 	struct boot_params *params = &boot->params;
@@ -42,4 +55,5 @@ void linux_boot_fill(struct linux_boot *boot, const struct linux_boot_input *inp
 	fill_memory_map(params, input);
 	strcpy(boot->command_line, input->command_line);
 	acpi_tables_fill(boot->acpi, input->vcpu_count);
+	fill_reset_code(boot->reset_code);
 }

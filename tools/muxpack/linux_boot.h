@@ -14,10 +14,16 @@
 #define LINUX_COMMAND_LINE_GPA	0x8000ULL
 #define LINUX_COMMAND_LINE_SIZE 2048U /* with its NUL: all that an x86 kernel takes */
 
+/* Where a PC's BIOS begins. On a hardware-reduced platform Linux reboots by EFI, and where there is
+ * none by a jump there, without trying ACPI (arch/x86/kernel/reboot.c, reboot_init). */
+#define LINUX_RESET_GPA	 0xffff0ULL
+#define LINUX_RESET_SIZE 16U
+
 struct linux_boot {
 	struct boot_params params; /* goes to MUX_GUEST_BOOT_GPA */
 	char command_line[LINUX_COMMAND_LINE_SIZE];
 	uint8_t acpi[ACPI_TABLES_SIZE];
+	uint8_t reset_code[LINUX_RESET_SIZE]; /* goes to LINUX_RESET_GPA, in real mode */
 };
 
 _Static_assert(sizeof(struct boot_params) == 4096, "the zero page");
