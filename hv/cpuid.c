@@ -12,9 +12,16 @@
 #include "arch/x86_64/platform.h"
 #include "hv/exit.h"
 #include "hv/partition.h"
-#include "hv/pvclock.h"
 
-#define LEAF_BASIC_MAX	  0x15U
+/* The second place where a guest looks for a hypervisor (Linux,
+ * Documentation/virt/kvm/x86/cpuid.rst): no delay by port 0x80, kvm-clock, whose TSCs agree. Linux
+ * takes an x2APIC without interrupt remapping, and on AMD the TSC's frequency, only from a
+ * hypervisor that it knows. */
+#define KVM_CPUID_SIGNATURE 0x40000100U
+#define KVM_CPUID_FEATURES  0x40000101U
+#define KVM_FEATURES	    (1U << 1 | 1U << 3 | 1U << 24)
+
+#define LEAF_BASIC_MAX	  0xdU
 #define LEAF_EXTENDED_MAX 0x80000008U
 
 /* Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND.
@@ -114,8 +121,6 @@ static void cpuid_leaf_xsave(uint32_t subleaf, struct cpuid_regs *r)
 static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 			     struct cpuid_regs *r)
 {
-	uint64_t hertz = platform_tsc_khz() * 1000;
-
 	switch (leaf) {
 	case 0: r->eax = LEAF_BASIC_MAX; break;
 	case 1: cpuid_leaf_1(vcpu, r); break;
@@ -124,10 +129,6 @@ static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 	case 7: cpuid_leaf_7(subleaf, r); break;
 	case 0xb: cpuid_leaf_topology(vcpu, subleaf, r); break;
 	case 0xd: cpuid_leaf_xsave(subleaf, r); break;
-	case 0x15:
-		/* The crystal fits in 32 bits as a 16th of the TSC. */
-		*r = (struct cpuid_regs){.eax = 1, .ebx = 16, .ecx = (uint32_t)(hertz / 16)};
-		break;
 	default: *r = (struct cpuid_regs){0}; break;
 	}
 }
@@ -170,10 +171,10 @@ static void cpuid_leaf_hypervisor(uint32_t leaf, struct cpuid_regs *r)
 		r->eax = (uint32_t)platform_tsc_khz();
 		r->ebx = (uint32_t)platform_tsc_khz();
 		break;
-	case PVCLOCK_CPUID_SIGNATURE: /* "KVMKVMKVM" */
-		*r = (struct cpuid_regs){PVCLOCK_CPUID_FEATURES, 0x4b4d564bU, 0x564b4d56U, 0x4dU};
+	case KVM_CPUID_SIGNATURE: /* "KVMKVMKVM" */
+		*r = (struct cpuid_regs){KVM_CPUID_FEATURES, 0x4b4d564bU, 0x564b4d56U, 0x4dU};
 		break;
-	case PVCLOCK_CPUID_FEATURES: r->eax = PVCLOCK_FEATURES; break;
+	case KVM_CPUID_FEATURES: r->eax = KVM_FEATURES; break;
 	default: break;
 	}
 }
@@ -190,7 +191,7 @@ enum vcpu_next exit_handle_cpuid(struct vcpu *vcpu)
 	} else if (leaf >= 0x80000000U && leaf <= LEAF_EXTENDED_MAX) {
 		r = cpuid_if_offered(leaf, subleaf);
 		cpuid_leaf_extended(leaf, &r);
-	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= PVCLOCK_CPUID_FEATURES) {
+	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= KVM_CPUID_FEATURES) {
 		cpuid_leaf_hypervisor(leaf, &r);
 	}
 	vcpu->regs[REG_RAX] = r.eax;

@@ -8,7 +8,6 @@
 #include "hv/mmio_decode.h"
 #include "hv/partition.h"
 #include "hv/vpci/virtio_pci.h"
-#include "hv/vrtc.h"
 #include "muxvisor/platform_ports.h"
 
 static void sipi_send(struct vcpu *target, uint32_t sipi)
@@ -54,8 +53,6 @@ static uint32_t port_read(struct partition *partition, uint16_t port, uint32_t s
 	spin_lock(&partition->device_lock);
 	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
 		value = vuart_read(&partition->vuart, port);
-	} else if (port == VRTC_PORT_DATA) {
-		value = vrtc_read(partition->rtc_index);
 	} else if (!vpci_io_read(&partition->vpci, port, size, &value)) {
 		value = 0xffffffffU;
 	}
@@ -68,8 +65,6 @@ static void port_write(struct partition *partition, uint16_t port, uint32_t size
 	spin_lock(&partition->device_lock);
 	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
 		vuart_write(&partition->vuart, port, (uint8_t)value);
-	} else if (port == VRTC_PORT_INDEX) {
-		partition->rtc_index = (uint8_t)value;
 	} else {
 		vpci_io_write(&partition->vpci, port, size, value);
 	}
@@ -80,16 +75,12 @@ static void port_write(struct partition *partition, uint16_t port, uint32_t size
  * stops. */
 static bool port_is_stop(struct partition *partition, uint16_t port, uint8_t value)
 {
-	const uint8_t off = MUX_SLEEP_ENABLE | (MUX_SLEEP_TYPE_OFF << MUX_SLEEP_TYPE_SHIFT);
-
-	if (port == MUX_PORT_SLEEP_CONTROL && value == off) {
+	if (port == MUX_PORT_SLEEP_CONTROL && value == MUX_SLEEP_OFF) {
 		partition_exit(partition, 0);
-	} else if (port == MUX_PORT_RESET && value == MUX_RESET_VALUE) {
-		partition_stop(partition, true);
-	} else {
-		return false;
+		return true;
 	}
-	return true;
+	return port == MUX_PORT_RESET && value == MUX_RESET_VALUE &&
+	       partition_stop(partition, true) == 0;
 }
 
 /* IN changes only as many bytes of RAX as it reads, a doubleword clears the upper half (SDM 2A,

@@ -32,10 +32,9 @@ struct partition {
 	void *backend; /* nested page tables */
 	uint64_t nested_root;
 
-	struct spinlock device_lock; /* vpci, vuart, rtc_index */
+	struct spinlock device_lock; /* vpci, vuart */
 	struct vpci vpci;
 	struct vuart vuart;
-	uint8_t rtc_index;
 	struct virtio_pci transport; /* of the vsock device */
 	struct vsock_port *port;     /* NULL without a vsock device */
 

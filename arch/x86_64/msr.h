@@ -65,24 +65,26 @@
 #define MSR_VMX_TRUE_EXIT_CTLS	    0x48fU
 #define MSR_VMX_TRUE_ENTRY_CTLS	    0x490U
 
-#define MSR_EFER	   0xc0000080U
-#define EFER_SCE	   (1ULL << 0)
-#define EFER_LME	   (1ULL << 8)
-#define EFER_LMA	   (1ULL << 10)
-#define EFER_NXE	   (1ULL << 11)
-#define EFER_SVME	   (1ULL << 12)
-#define MSR_STAR	   0xc0000081U
-#define MSR_LSTAR	   0xc0000082U
-#define MSR_CSTAR	   0xc0000083U
-#define MSR_FMASK	   0xc0000084U
-#define MSR_FS_BASE	   0xc0000100U
-#define MSR_GS_BASE	   0xc0000101U
-#define MSR_KERNEL_GS_BASE 0xc0000102U
-#define MSR_TSC_AUX	   0xc0000103U
-#define MSR_INT_PENDING	   0xc0010055U /* AMD, families 0xf and 0x10 */
-#define MSR_VM_CR	   0xc0010114U
-#define VM_CR_SVMDIS	   (1ULL << 4)
-#define MSR_VM_HSAVE_PA	   0xc0010117U
+#define MSR_KVM_WALL_CLOCK  0x4b564d00U /* Linux, Documentation/virt/kvm/x86/msr.rst */
+#define MSR_KVM_SYSTEM_TIME 0x4b564d01U
+#define MSR_EFER	    0xc0000080U
+#define EFER_SCE	    (1ULL << 0)
+#define EFER_LME	    (1ULL << 8)
+#define EFER_LMA	    (1ULL << 10)
+#define EFER_NXE	    (1ULL << 11)
+#define EFER_SVME	    (1ULL << 12)
+#define MSR_STAR	    0xc0000081U
+#define MSR_LSTAR	    0xc0000082U
+#define MSR_CSTAR	    0xc0000083U
+#define MSR_FMASK	    0xc0000084U
+#define MSR_FS_BASE	    0xc0000100U
+#define MSR_GS_BASE	    0xc0000101U
+#define MSR_KERNEL_GS_BASE  0xc0000102U
+#define MSR_TSC_AUX	    0xc0000103U
+#define MSR_INT_PENDING	    0xc0010055U /* AMD, families 0xf and 0x10 */
+#define MSR_VM_CR	    0xc0010114U
+#define VM_CR_SVMDIS	    (1ULL << 4)
+#define MSR_VM_HSAVE_PA	    0xc0010117U
 
 static inline uint64_t rdmsr(uint32_t msr)
 {

@@ -13,8 +13,6 @@
 #define MUX_PORT_RESET	0x602U
 #define MUX_RESET_VALUE 0x01U
 
-#define MUX_SLEEP_TYPE_OFF   5U	       /* SLP_TYPx of S5, as \_S5 gives it */
-#define MUX_SLEEP_ENABLE     (1U << 5) /* SLP_EN */
-#define MUX_SLEEP_TYPE_SHIFT 2U
+#define MUX_SLEEP_OFF 0x34U /* SLP_EN and SLP_TYP 5, which is what \_S5 gives: power off */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a partition's ACPI names beyond the fixed tables: the PCI root with its windows, the serial
- * port, the clock, and how to switch off. No device has an interrupt line: there is no IOAPIC, PCI
+ * port, and how to switch off. No device has an interrupt line: there is no IOAPIC, PCI
  * functions use MSI-X. Addresses: docs/guest-interface.md.
  */
 DefinitionBlock ("", "DSDT", 2, "MUXVSR", "PLATFORM", 1)
@@ -36,15 +36,6 @@ DefinitionBlock ("", "DSDT", 2, "MUXVSR", "PLATFORM", 1)
 			Name (_CRS, ResourceTemplate ()
 			{
 				IO (Decode16, 0x03f8, 0x03f8, 1, 8)
-			})
-		}
-
-		Device (RTC0)
-		{
-			Name (_HID, EisaId ("PNP0B00"))
-			Name (_CRS, ResourceTemplate ()
-			{
-				IO (Decode16, 0x0070, 0x0070, 1, 2)
 			})
 		}
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/x86_64/boot/check.h"
+#include "arch/x86_64/boot/clock.h"
 #include "arch/x86_64/boot/console.h"
 #include "arch/x86_64/boot/handoff.h"
 #include "arch/x86_64/boot/image.h"
@@ -92,29 +93,20 @@ static EFI_STATUS alloc_trampoline(const struct loader *loader, uint64_t *out)
 	return status;
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar; years begin in March, so that a leap
- * day ends one. */
-static uint64_t days_since_epoch(uint64_t year, uint64_t month, uint64_t day)
-{
-	uint64_t shifted = year - (month <= 2 ? 1 : 0);
-	uint64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-
-	return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year - 719468;
-}
-
 /* UEFI 2.10, 8.3.1: GetTime(). Without a time zone the clock is taken as UTC. */
 static void read_clock(const struct loader *loader, struct handoff *handoff)
 {
-	EFI_TIME t;
+	EFI_TIME t = {0};
 	INT64 zone;
+	uint64_t seconds = 0;
 
-	if (EFI_ERROR(loader->system->RuntimeServices->GetTime(&t, NULL)) || t.Year < 1971) {
-		return;
+	if (!EFI_ERROR(loader->system->RuntimeServices->GetTime(&t, NULL)) && t.Year >= 1971) {
+		zone = t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone;
+		seconds = clock_unix_time(t.Year, t.Month, t.Day,
+					  t.Hour * 3600U + t.Minute * 60U + t.Second) +
+			  (uint64_t)(zone * 60);
 	}
-	zone = t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone;
-	handoff->clock_tsc = rdtsc();
-	handoff->clock_seconds = days_since_epoch(t.Year, t.Month, t.Day) * 86400 + t.Hour * 3600U +
-				 t.Minute * 60U + t.Second + (uint64_t)(zone * 60);
+	clock_fill(handoff, seconds, rdtsc());
 }
 
 static EFI_STATUS fill_handoff(const struct loader *loader, const struct image *image,
