@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define KVM_SYSTEM_TIME_ENABLE	 1ULL
 #define MISC_ENABLE_FAST_STRINGS 1ULL
 #define PAT_TYPES_PERMITTED	 0xf3U /* bit per memory type: 0, 1, 4, 5, 6, 7 (SDM 3A 12.12.2) */
 
