@@ -167,10 +167,7 @@ static void cpuid_leaf_hypervisor(uint32_t leaf, struct cpuid_regs *r)
 		r->eax = MUX_ABI_VERSION;
 		r->ebx = virt->uses_vmmcall ? MUX_FEATURE_VMMCALL : 0;
 		break;
-	case MUX_CPUID_TIMING:
-		r->eax = (uint32_t)platform_tsc_khz();
-		r->ebx = (uint32_t)platform_tsc_khz();
-		break;
+	case MUX_CPUID_TIMING: r->eax = (uint32_t)platform_tsc_khz(); break;
 	case KVM_CPUID_SIGNATURE: /* "KVMKVMKVM" */
 		*r = (struct cpuid_regs){KVM_CPUID_FEATURES, 0x4b4d564bU, 0x564b4d56U, 0x4dU};
 		break;

@@ -145,7 +145,7 @@ static const struct mux_guest_boot *boot_of(const void *blob,
 
 static void check_web_record(const void *blob)
 {
-	const struct mux_partition_record *web = manifest_partition(blob, 1);
+	const struct mux_partition_record *web = manifest_partition(blob, 0);
 
 	assert_string_equal(web->name, "web");
 	assert_int_equal(web->cid, 3);
@@ -167,7 +167,7 @@ static void check_web_record(const void *blob)
 
 static void check_web_boot(const void *blob)
 {
-	const struct mux_guest_boot *boot = boot_of(blob, manifest_partition(blob, 1));
+	const struct mux_guest_boot *boot = boot_of(blob, manifest_partition(blob, 0));
 
 	assert_int_equal(boot->magic, MUX_GUEST_BOOT_MAGIC);
 	assert_int_equal(boot->size, sizeof(*boot));
@@ -201,7 +201,7 @@ static void full_manifest_arrives(void **state)
 	assert_int_equal(header->time_slice_us, 2000);
 	assert_int_equal(header->poll_cpu, 3);
 	assert_int_equal(header->cpu_count_min, 4);
-	manager = manifest_partition(header, 0);
+	manager = manifest_partition(header, 1);
 	assert_int_equal(manager->cid, 2);
 	assert_int_equal(manager->rights, MUX_RIGHT_MANAGER);
 	assert_int_equal(manager->restart, MUX_RESTART_ON_FAIL);
@@ -224,7 +224,7 @@ static void same_bytes_are_stored_once(void **state)
 {
 	struct pack_result result = pack(full_text);
 	const void *blob = result.blob.data;
-	const struct mux_partition_record *web = manifest_partition(blob, 1);
+	const struct mux_partition_record *web = manifest_partition(blob, 0);
 
 	(void)state;
 	/* Page tables of both partitions; text of both; two modules of one file. */

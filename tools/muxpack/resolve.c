@@ -176,6 +176,21 @@ static void resolve_rules(struct model *model, struct report *report)
 	}
 }
 
+/* Ring 0 starts the partitions in the order of their records. Equal ones stay in the text's order,
+ * so qsort is not for this. */
+static void sort_by_start_order(struct model *model)
+{
+	for (uint32_t i = 1; i < model->partition_count; i++) {
+		struct model_partition moved = model->partitions[i];
+		uint32_t j = i;
+
+		for (; j > 0 && model->partitions[j - 1].start_order > moved.start_order; j--) {
+			model->partitions[j] = model->partitions[j - 1];
+		}
+		model->partitions[j] = moved;
+	}
+}
+
 void resolve_model(struct model *model, struct report *report)
 {
 	if (model->partition_count == 0) {
@@ -189,4 +204,5 @@ void resolve_model(struct model *model, struct report *report)
 	choose_cids(model);
 	resolve_cpus(model, report);
 	resolve_rules(model, report);
+	sort_by_start_order(model);
 }
