@@ -180,10 +180,12 @@ static void resolve_rules(struct model *model, struct report *report)
  * so qsort is not for this. */
 static void sort_by_start_order(struct model *model)
 {
+	static struct model_partition moved; /* large for a stack */
+
 	for (uint32_t i = 1; i < model->partition_count; i++) {
-		struct model_partition moved = model->partitions[i];
 		uint32_t j = i;
 
+		moved = model->partitions[i];
 		for (; j > 0 && model->partitions[j - 1].start_order > moved.start_order; j--) {
 			model->partitions[j] = model->partitions[j - 1];
 		}
