@@ -6,7 +6,7 @@ DEMO    ?= demo
 JOBS    ?= 2
 RUNFLAGS ?=
 
-.PHONY: all build-all deps-build deps run test unit unit-run system fuzz bench lint format help clean
+.PHONY: all build-all deps-build deps image run test unit unit-run system fuzz bench lint format help clean
 
 all: deps-build
 	@$(MAKE) --no-print-directory build-all
@@ -18,6 +18,23 @@ deps-build:
 deps: ## install every Debian package that building, running and testing need
 	@tools/deps build run test
 
+MANIFEST   ?= appliance/demo/demo.mux
+IMAGE      ?= $(BUILD)/image/$(basename $(notdir $(MANIFEST))).img
+IMAGE_BLOB  = $(basename $(IMAGE)).blob
+image: ## one disk image (MANIFEST=my.mux IMAGE=my.img), signed with SIGN_KEY=key.pem SIGN_CERT=cert.pem (docs/secure-boot.md)
+	@tools/deps build $(if $(SIGN_KEY)$(SIGN_CERT),sign)
+	@$(MAKE) --no-print-directory image-parts
+	@mkdir -p $(dir $(IMAGE))
+	@$(BUILD)/tools/muxpack -D BUILD=$(abspath $(BUILD)) -o $(IMAGE_BLOB) $(MANIFEST)
+	@tools/mkimage --loader $(LOADER_EFI) --hv $(BUILD)/hv.elf --syms $(BUILD)/hv.syms --blob $(IMAGE_BLOB) --out $(IMAGE) \
+		$(if $(SIGN_KEY),--sign-key $(SIGN_KEY)) $(if $(SIGN_CERT),--sign-cert $(SIGN_CERT))
+	@echo "image: $(IMAGE), and as one PE file $(basename $(IMAGE)).efi: $(if $(SIGN_KEY),signed,not signed)"
+# What mkimage needs; the demo's own files only for the demo.
+.PHONY: image-parts
+image-parts: $(BUILD)/tools/muxpack $(BUILD)/hv.syms $(LOADER_EFI) $(BARE_PROGRAMS) \
+	$(if $(filter appliance/demo/demo.mux,$(MANIFEST)),$(BUILD)/images/demo.blob)
+	@:
+
 run: ## build the image and boot the demo (EMU=bochs|bochs-amd|qemu|qemu-kvm, else what suits the host; CPUS=2)
 	@tools/deps build run
 	@$(MAKE) --no-print-directory $(BUILD)/images/$(DEMO).img
@@ -27,7 +44,7 @@ SYSTEM_TESTS ?= $(sort $(wildcard tests/system/*.t))
 # Each of them runs in each of these emulators: AMD-V in QEMU, VT-x in Bochs. HOST_TESTS boot nothing, or choose their
 # emulator themselves.
 EMUS         ?= $(if $(EMU),$(EMU),qemu bochs)
-HOST_TESTS   := $(addprefix tests/system/,boot.t linux_lib.t muxagentd.t muxrun.t oracle.t)
+HOST_TESTS   := $(addprefix tests/system/,boot.t linux_lib.t muxagentd.t muxrun.t oracle.t secureboot.t)
 SYSTEM_RUNS   = $(filter $(HOST_TESTS),$(SYSTEM_TESTS)) \
 	$(foreach emu,$(EMUS),$(addsuffix @$(emu),$(filter-out $(HOST_TESTS),$(SYSTEM_TESTS))))
 

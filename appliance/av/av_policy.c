@@ -2,7 +2,7 @@
 /* Parser of policy.conf. Each line is read into one rule, which enters the policy when it is whole.
  */
 #include "appliance/av/av_policy.h"
-#include "appliance/av/engine/av_line.h"
+#include "appliance/av/av_quantity.h"
 
 #include <string.h>
 
@@ -29,9 +29,6 @@ static const struct word measure_words[] = {{"report", AV_MEASURE_REPORT},
 					    {"quarantine", AV_MEASURE_QUARANTINE},
 					    {"delete", AV_MEASURE_DELETE},
 					    {NULL, 0}};
-static const struct word duration_units[] = {{"ms", 1}, {"s", 1000}, {NULL, 0}};
-static const struct word size_units[] = {
-	{"", 1}, {"K", 1ULL << 10}, {"M", 1ULL << 20}, {"G", 1ULL << 30}, {NULL, 0}};
 
 static bool look_up(const struct word *words, struct av_slice text, uint64_t *value)
 {
@@ -73,26 +70,6 @@ static bool copy_text(char *to, size_t room, struct av_slice text)
 	return true;
 }
 
-/* Digits and a unit. */
-static bool parse_quantity(struct av_slice text, const struct word *units, uint64_t *value)
-{
-	struct av_slice digits = {text.data, 0}, unit;
-	uint64_t factor;
-	uint32_t number;
-
-	while (digits.length < text.length && text.data[digits.length] >= '0' &&
-	       text.data[digits.length] <= '9') {
-		digits.length++;
-	}
-	unit.data = text.data + digits.length;
-	unit.length = text.length - digits.length;
-	if (!av_line_number(digits, UINT32_MAX, &number) || !look_up(units, unit, &factor)) {
-		return false;
-	}
-	*value = number * factor;
-	return true;
-}
-
 /* MIN..MAX, either of which may be left out. */
 static const char *parse_sizes(struct av_policy_rule *rule, struct av_slice text)
 {
@@ -107,8 +84,8 @@ static const char *parse_sizes(struct av_policy_rule *rule, struct av_slice text
 	}
 	high.data = text.data + low.length + 2;
 	high.length = text.length - low.length - 2;
-	if ((low.length > 0 && !parse_quantity(low, size_units, &rule->size_min)) ||
-	    (high.length > 0 && !parse_quantity(high, size_units, &rule->size_max))) {
+	if ((low.length > 0 && !av_quantity_size(low, &rule->size_min)) ||
+	    (high.length > 0 && !av_quantity_size(high, &rule->size_max))) {
 		return wrong;
 	}
 	return rule->size_min > rule->size_max ? "size= has its minimum above its maximum" : NULL;
@@ -133,7 +110,7 @@ static const char *parse_deadline(struct av_policy_rule *rule, struct av_slice t
 {
 	uint64_t value;
 
-	if (!parse_quantity(text, duration_units, &value) || value < 1 || value > 600000) {
+	if (!av_quantity_time(text, &value) || value < 1 || value > 600000) {
 		return "deadline= takes 1ms to 600s";
 	}
 	rule->deadline_ms = (uint32_t)value;

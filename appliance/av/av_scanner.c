@@ -10,10 +10,12 @@
 #include "appliance/av/av_text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NO_SCAN	       UINT_MAX
 #define TRIES_MAX      3U  /* a file that changes while it is read is read again */
 #define PROGRESS_EVERY 50U /* clean files between two progress lines */
 
@@ -28,13 +30,15 @@ struct job {
 	struct av_scanner *scanner;
 	struct mux_event *event; /* kept */
 	const struct av_policy_rule *rule;
-	struct av_scan *scan; /* while it runs */
-	uint64_t size;	      /* that the scan was begun with */
-	uint64_t scanned;     /* bytes handed to it */
+	unsigned int scan; /* while it has one, else NO_SCAN */
+	int64_t request;   /* that it waits for, or 0 */
+	uint64_t scanned;  /* bytes handed to the engine */
 	unsigned int tries;
-	int scan_status;
+	bool has_enough; /* the engine stopped the read */
+	bool is_begun;	 /* the engine has the scan */
 	bool owes_verdict;
-	bool by_path; /* the measure was tried by handle */
+	bool is_measured; /* infected: the verdict is given, the file is being put away */
+	bool by_path;	  /* the measure was tried by handle */
 };
 
 struct queue {
@@ -44,16 +48,17 @@ struct queue {
 
 struct av_scanner {
 	struct mux_service *service;
-	const struct av_signatures *set;
+	struct av_engine *engine;
 	const struct av_policy *policy;
 	struct queue urgent; /* a guest waits */
 	struct queue other;
 	struct job *free_jobs;
 	unsigned int busy;
 	bool is_starting; /* start_jobs is at work further up the stack */
+	bool is_stopping;
 	unsigned int idle_scans;
-	struct av_scan *idle_scan[AV_SCANS_MAX];
-	struct av_scan *scan[AV_SCANS_MAX];
+	unsigned int idle_scan[AV_SCANS_MAX];
+	struct job *running[AV_SCANS_MAX]; /* by scan */
 	unsigned int guest_count;
 	struct guest guest[AV_GUESTS_MAX];
 	struct job job[AV_JOBS_MAX];
@@ -89,7 +94,7 @@ static struct job *queue_take(struct queue *queue)
 	return job;
 }
 
-struct av_scanner *av_scanner_create(struct mux_service *service, const struct av_signatures *set,
+struct av_scanner *av_scanner_create(struct mux_service *service, struct av_engine *engine,
 				     const struct av_policy *policy)
 {
 	struct av_scanner *scanner = calloc(1, sizeof(*scanner));
@@ -98,31 +103,47 @@ struct av_scanner *av_scanner_create(struct mux_service *service, const struct a
 		return NULL;
 	}
 	scanner->service = service;
-	scanner->set = set;
+	scanner->engine = engine;
 	scanner->policy = policy;
+	engine->scanner = scanner;
 	queue_init(&scanner->urgent);
 	queue_init(&scanner->other);
 	for (unsigned int i = AV_JOBS_MAX; i > 0; i--) {
 		scanner->job[i - 1].next = scanner->free_jobs;
 		scanner->free_jobs = &scanner->job[i - 1];
 	}
-	for (unsigned int i = 0; i < AV_SCANS_MAX; i++) {
-		scanner->scan[i] = av_scan_create(set);
-		if (scanner->scan[i] == NULL) {
-			av_scanner_destroy(scanner);
-			return NULL;
-		}
-		scanner->idle_scan[scanner->idle_scans++] = scanner->scan[i];
+	for (unsigned int i = 0; i < engine->scans; i++) {
+		scanner->idle_scan[scanner->idle_scans++] = i;
 	}
-	mux_counter_set(service, MUX_COUNTER_SIGNATURES, set->signature_count);
+	mux_counter_set(service, MUX_COUNTER_SIGNATURES, engine->signatures);
 	return scanner;
+}
+
+struct mux_service *av_scanner_service(const struct av_scanner *scanner)
+{
+	return scanner->service;
+}
+
+/* The engine has no result for it, or nobody wants it any more. */
+static void abandon_scan(struct job *job)
+{
+	struct av_engine *engine = job->scanner->engine;
+
+	if (job->is_begun) {
+		job->is_begun = false;
+		engine->calls->abandon(engine, job->scan);
+	}
 }
 
 static void release_scan(struct job *job)
 {
-	if (job->scan != NULL) {
-		job->scanner->idle_scan[job->scanner->idle_scans++] = job->scan;
-		job->scan = NULL;
+	struct av_scanner *scanner = job->scanner;
+
+	if (job->scan != NO_SCAN) {
+		abandon_scan(job);
+		scanner->running[job->scan] = NULL;
+		scanner->idle_scan[scanner->idle_scans++] = job->scan;
+		job->scan = NO_SCAN;
 	}
 }
 
@@ -157,15 +178,37 @@ static void end_job(struct job *job)
 	start_jobs(scanner);
 }
 
+static void cancel_request(struct job *job)
+{
+	if (job->request > 0) {
+		(void)mux_cancel(mux_event_info(job->event)->agent, job->request);
+		job->request = 0;
+	}
+}
+
+/* One whose file is being put away has answered, and ends with that. */
+void av_scanner_stop(struct av_scanner *scanner)
+{
+	scanner->is_stopping = true;
+	for (unsigned int i = 0; i < AV_JOBS_MAX; i++) {
+		struct job *job = &scanner->job[i];
+
+		if (job->event != NULL && !job->is_measured) {
+			cancel_request(job);
+			free_job(job);
+		}
+	}
+	queue_init(&scanner->urgent);
+	queue_init(&scanner->other);
+}
+
 void av_scanner_destroy(struct av_scanner *scanner)
 {
+	scanner->is_stopping = true;
 	for (unsigned int i = 0; i < AV_JOBS_MAX; i++) {
 		if (scanner->job[i].event != NULL) {
 			free_job(&scanner->job[i]);
 		}
-	}
-	for (unsigned int i = 0; i < AV_SCANS_MAX; i++) {
-		av_scan_destroy(scanner->scan[i]);
 	}
 	free(scanner);
 }
@@ -236,7 +279,7 @@ static void say_infected(const struct job *job, const char *signature)
 
 static void say_unscanned(const struct job *job, const char *reason)
 {
-
+	mux_counter_add(job->scanner->service, AV_COUNTER_UNSCANNED, 1);
 	printf("UNSCANNED %s %s %s\n", av_text_escape(job_guest(job)),
 	       av_text_escape(job_path(job)), reason);
 }
@@ -287,17 +330,19 @@ static void apply_measure(struct job *job)
 	}
 }
 
-static void finish_infected(struct job *job, uint32_t signature)
+static void finish_infected(struct job *job, const char *signature)
 {
-	const char *name = av_signatures_name(job->scanner->set, signature);
+	char name[AV_TEXT_MAX + 1]; /* the engine's text ends with the scan */
 	bool waits = job->owes_verdict;
 	struct mux_event *event;
 
+	snprintf(name, sizeof(name), "%s", signature);
 	job->by_path = !waits;
 	say_infected(job, name);
 	mux_counter_add(job->scanner->service, MUX_COUNTER_INFECTED, 1);
 	release_scan(job);
 	job->owes_verdict = false;
+	job->is_measured = true;
 	event = mux_event_keep(job->event); /* apply_measure may end the job */
 	apply_measure(job);
 	if (waits) {
@@ -328,49 +373,22 @@ static bool on_data(struct mux_agent *agent, uint64_t offset, const void *data, 
 		    void *context)
 {
 	struct job *job = context;
+	struct av_engine *engine = job->scanner->engine;
 
 	(void)agent;
-	(void)offset;
-	job->scan_status = av_scan_feed(job->scan, data, size);
 	job->scanned += size;
-	return job->scan_status == 0;
-}
-
-static const char *scan_error(int error)
-{
-	switch (error) {
-	case -E2BIG: return "it costs more work than a scan may";
-	case -EOVERFLOW:
-	case -ENODATA: return "it changed while it was read";
-	default: return strerror(-error);
-	}
-}
-
-/* The whole file was read, or as much as the scan wanted. */
-static void finish_scan(struct job *job)
-{
-	struct av_result result;
-	int error = av_scan_end(job->scan, &result);
-
-	mux_counter_add(job->scanner->service, MUX_COUNTER_SCANNED, 1);
-	mux_counter_add(job->scanner->service, MUX_COUNTER_SCANNED_BYTES, job->scanned);
-	if (result.count > 0) {
-		finish_infected(job, result.signature[0]);
-	} else if (error == 0) {
-		finish_clean(job);
-	} else if (error != -E2BIG && ++job->tries < TRIES_MAX) {
-		start_job(job); /* its size has changed */
-	} else {
-		finish_unscanned(job, scan_error(error));
-	}
+	job->has_enough = !engine->calls->take(engine, job->scan, offset, data, size);
+	return !job->has_enough;
 }
 
 static void on_read_done(const struct mux_result *result, void *context)
 {
 	struct job *job = context;
+	struct av_engine *engine = job->scanner->engine;
 
-	if (result->status == 0 || (result->status == -ECANCELED && job->scan_status != 0)) {
-		finish_scan(job);
+	job->request = 0;
+	if (result->status == 0 || (result->status == -ECANCELED && job->has_enough)) {
+		engine->calls->read_done(engine, job->scan, result->total);
 	} else if (result->status == -ENOTCONN) {
 		end_job(job);
 	} else {
@@ -392,25 +410,60 @@ static void fail_request(struct job *job, int64_t error)
 	}
 }
 
-static void read_file(struct job *job)
+void av_scanner_read(struct av_scanner *scanner, unsigned int scan, uint64_t offset,
+		     uint64_t length)
 {
+	struct job *job = scanner->running[scan];
 	struct mux_call call = {.done = on_read_done, .context = job};
-	int64_t request;
+	int64_t request = mux_read(mux_event_info(job->event)->agent, job_file(job), offset, length,
+				   on_data, &call);
 
-	job->scan_status = 0;
-	job->scanned = 0;
-	av_scan_begin(job->scan, job->size, 0);
-	request = mux_read(mux_event_info(job->event)->agent, job_file(job), 0, MUX_READ_ALL,
-			   on_data, &call);
 	if (request < 0) {
 		fail_request(job, request);
+		return;
 	}
+	job->has_enough = false;
+	job->request = request;
+}
+
+void av_scanner_finish(struct av_scanner *scanner, unsigned int scan, struct av_outcome outcome)
+{
+	struct job *job = scanner->running[scan];
+
+	job->is_begun = false;
+	cancel_request(job);
+	mux_counter_add(scanner->service, MUX_COUNTER_SCANNED, 1);
+	mux_counter_add(scanner->service, MUX_COUNTER_SCANNED_BYTES, job->scanned);
+	switch (outcome.kind) {
+	case AV_OUTCOME_CLEAN: finish_clean(job); break;
+	case AV_OUTCOME_INFECTED: finish_infected(job, outcome.text); break;
+	case AV_OUTCOME_CHANGED:
+		if (++job->tries < TRIES_MAX) {
+			start_job(job); /* its size has changed */
+		} else {
+			finish_unscanned(job, "it changed while it was read");
+		}
+		break;
+	default: finish_unscanned(job, outcome.text);
+	}
+}
+
+static void begin_scan(struct job *job, uint64_t size)
+{
+	struct av_engine *engine = job->scanner->engine;
+
+	job->scanned = 0;
+	job->is_begun = true;
+	engine->calls->begin(engine, job->scan, size,
+			     job->owes_verdict ? mux_event_time_left_ms(job->event)
+					       : AV_TIME_NO_END);
 }
 
 static void on_stat_done(const struct mux_result *result, void *context)
 {
 	struct job *job = context;
 
+	job->request = 0;
 	if (result->status == -ENOENT || result->status == -ENOTCONN) {
 		end_job(job); /* the file, or the guest, is gone: there is nothing to protect */
 	} else if (result->status != 0) {
@@ -418,8 +471,7 @@ static void on_stat_done(const struct mux_result *result, void *context)
 	} else if ((result->stat->flags & MUX_STAT_DIRECTORY) != 0) {
 		finish_clean(job);
 	} else {
-		job->size = result->stat->size;
-		read_file(job);
+		begin_scan(job, result->stat->size);
 	}
 }
 
@@ -430,14 +482,15 @@ static void start_job(struct job *job)
 	int64_t request;
 
 	if (job->owes_verdict && job->tries == 0) {
-		job->size = mux_event_info(job->event)->size;
-		read_file(job);
+		begin_scan(job, mux_event_info(job->event)->size);
 		return;
 	}
 	request = mux_stat(mux_event_info(job->event)->agent, job_file(job), &call);
 	if (request < 0) {
 		fail_request(job, request);
+		return;
 	}
+	job->request = request;
 }
 
 static struct job *next_job(struct av_scanner *scanner)
@@ -453,12 +506,13 @@ static void start_jobs(struct av_scanner *scanner)
 {
 	struct job *job;
 
-	if (scanner->is_starting) {
+	if (scanner->is_starting || scanner->is_stopping) {
 		return;
 	}
 	scanner->is_starting = true;
 	while (scanner->idle_scans > 0 && (job = next_job(scanner)) != NULL) {
 		job->scan = scanner->idle_scan[--scanner->idle_scans];
+		scanner->running[job->scan] = job;
 		start_job(job);
 	}
 	scanner->is_starting = false;
@@ -496,15 +550,19 @@ static void say_event(const struct mux_event_info *info)
 }
 
 /* The event cannot become a job; the guest's rule says what that means. */
-static void refuse_event(struct mux_event *event, const struct av_policy_rule *rule)
+static void refuse_event(const struct av_scanner *scanner, struct mux_event *event,
+			 const struct av_policy_rule *rule)
 {
+	const char *reason =
+		scanner->is_stopping ? "the service stops" : "too many scans are waiting";
 	const struct mux_event_info *info = mux_event_info(event);
 
-	printf("UNSCANNED %s %s too many scans are waiting\n",
-	       av_text_escape(mux_agent_info(info->agent)->name), av_text_escape(info->path));
+	mux_counter_add(scanner->service, AV_COUNTER_UNSCANNED, 1);
+	printf("UNSCANNED %s %s %s\n", av_text_escape(mux_agent_info(info->agent)->name),
+	       av_text_escape(info->path), reason);
 	if (info->wants_verdict) {
 		(void)mux_verdict(event, rule != NULL ? rule->fallback : MUX_VERDICT_DENY,
-				  AV_REASON_UNSCANNED, "too many scans", 0);
+				  AV_REASON_UNSCANNED, reason, 0);
 	}
 }
 
@@ -522,8 +580,8 @@ void av_scanner_take_event(struct mux_event *event, void *context)
 		}
 		return;
 	}
-	if (job == NULL || rule == NULL) {
-		refuse_event(event, rule);
+	if (job == NULL || rule == NULL || scanner->is_stopping) {
+		refuse_event(scanner, event, rule);
 		return;
 	}
 	scanner->free_jobs = job->next;
@@ -531,6 +589,7 @@ void av_scanner_take_event(struct mux_event *event, void *context)
 	*job = (struct job){.scanner = scanner,
 			    .event = mux_event_keep(event),
 			    .rule = rule,
+			    .scan = NO_SCAN,
 			    .owes_verdict = info->wants_verdict};
 	queue_put(info->wants_verdict ? &scanner->urgent : &scanner->other, job);
 	start_jobs(scanner);

@@ -3,12 +3,15 @@
 
 AV_ENGINE_SRCS := $(addprefix appliance/av/engine/,av_automaton.c av_hash.c av_hash_table.c \
 	av_line.c av_link.c av_pattern.c av_program.c av_scan.c av_signatures.c)
-AV_SERVICE_SRCS := $(addprefix appliance/av/,av_policy.c av_scanner.c av_text.c)
+# What does not depend on the engine, for other antivirus services too.
+AV_POLICY_SRCS  := $(addprefix appliance/av/,av_policy.c av_quantity.c av_text.c engine/av_line.c)
+AV_SHARED_SRCS  := $(AV_POLICY_SRCS) $(addprefix appliance/av/,av_scanner.c av_service.c)
+AV_SERVICE_SRCS := $(AV_SHARED_SRCS) appliance/av/av_stream.c
 
 $(eval $(call host_tool,muxscan,appliance/av/host/muxscan.c $(AV_ENGINE_SRCS)))
 $(eval $(call host_tool,bench_av,tests/bench/bench_av.c $(AV_ENGINE_SRCS)))
-$(eval $(call bare_program,av,appliance/av/av_main.c $(AV_SERVICE_SRCS) $(AV_ENGINE_SRCS) \
-	$(ACCESS_LIB_SRCS) $(WIRE_SRCS)))
+$(eval $(call bare_program,av,$(sort appliance/av/av_main.c $(AV_SERVICE_SRCS) $(AV_ENGINE_SRCS) \
+	$(ACCESS_LIB_SRCS) $(WIRE_SRCS))))
 
 # The demo's files and signatures: two guests' trees and the signature files. Needs the packages of
 # the group `run`, so `all` does not make it.

@@ -96,7 +96,30 @@ static void accept_agents(struct mux_service *service, uint64_t now_ms)
 	}
 }
 
-/* Fills the poll table: listener, manager, agents. A negative descriptor is ignored by poll. */
+/* The last part of the poll table. */
+static void fill_watches(struct mux_service *service, struct pollfd *polled)
+{
+	for (size_t i = 0; i < service->watch_count; i++) {
+		struct service_watch *watch = &service->watch[i];
+
+		watch->is_polled = watch->fd >= 0;
+		polled[i] = (struct pollfd){.fd = watch->fd, .events = POLLIN};
+	}
+}
+
+/* A callback may end any watch, or begin another one in its place, which was not polled. */
+static void run_watches(struct mux_service *service, const struct pollfd *polled)
+{
+	for (size_t i = 0; i < service->watch_count; i++) {
+		const struct service_watch *watch = &service->watch[i];
+
+		if (watch->is_polled && polled[i].revents) {
+			watch->callback(service, watch->fd, watch->context);
+		}
+	}
+}
+
+/* All but the watches. A negative descriptor is ignored by poll. */
 static nfds_t fill_polled(struct mux_service *service)
 {
 	short events = manager_link_poll_events(&service->manager);
@@ -183,7 +206,9 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 	manager_link_tick(service, now_ms);
 	tick_agents(service, now_ms);
 	count = fill_polled(service);
-	if (poll(service->polled, count, poll_timeout(service, timeout_ms, now_ms)) < 0) {
+	fill_watches(service, &service->polled[count]);
+	if (poll(service->polled, count + service->watch_count,
+		 poll_timeout(service, timeout_ms, now_ms)) < 0) {
 		return errno == EINTR ? 0 : -errno;
 	}
 	now_ms = mux_time_ms();
@@ -199,6 +224,7 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 	if (service->polled[0].revents) {
 		accept_agents(service, now_ms);
 	}
+	run_watches(service, &service->polled[count]);
 	timers_run(service, &service->timers, now_ms);
 	now_ms = mux_time_ms();
 	manager_link_tick(service, now_ms);
@@ -255,6 +281,41 @@ int mux_on_event(struct mux_service *service, enum mux_event_kind kind, mux_even
 		return -EINVAL;
 	}
 	service->handler[kind] = (struct service_handler){callback, context};
+	return 0;
+}
+
+/* The watch of fd, or with -1 a free place among those that were used; NULL: there is none. */
+static struct service_watch *find_watch(struct mux_service *service, int fd)
+{
+	for (size_t i = 0; i < service->watch_count; i++) {
+		if (service->watch[i].fd == fd) {
+			return &service->watch[i];
+		}
+	}
+	return NULL;
+}
+
+int mux_watch(struct mux_service *service, int fd, mux_watch_callback callback, void *context)
+{
+	struct service_watch *watch;
+
+	if (fd < 0) {
+		return -EINVAL;
+	}
+	watch = find_watch(service, fd);
+	if (!callback) {
+		if (!watch) {
+			return -ENOENT;
+		}
+		*watch = (struct service_watch){.fd = -1};
+		return 0;
+	}
+	watch = watch ? watch : find_watch(service, -1);
+	if (!watch && service->watch_count == MUX_WATCHES_MAX) {
+		return -ENOSPC;
+	}
+	watch = watch ? watch : &service->watch[service->watch_count++];
+	*watch = (struct service_watch){.fd = fd, .callback = callback, .context = context};
 	return 0;
 }
 

@@ -14,9 +14,18 @@
 #define SERVICE_COUNTERS_MAX 64U
 #define SERVICE_STRING_MAX   63U
 #define SERVICE_STOP_MS	     2000U
+/* Entries of the poll table: listener, manager, agents, watches. */
+#define SERVICE_POLLED_MAX (2U + REMOTE_SESSIONS_MAX + MUX_WATCHES_MAX)
 
 struct service_handler {
 	mux_event_callback callback;
+	void *context;
+};
+
+struct service_watch {
+	int fd; /* -1: free */
+	bool is_polled;
+	mux_watch_callback callback;
 	void *context;
 };
 
@@ -36,8 +45,10 @@ struct mux_service {
 	struct service_handler handler[MUX_EVENT_KINDS];
 	struct wire_counter counter[SERVICE_COUNTERS_MAX];
 	size_t counter_count;
-	struct pollfd polled[REMOTE_SESSIONS_MAX + 2];
-	struct mux_agent *polled_agent[REMOTE_SESSIONS_MAX + 2];
+	nfds_t watch_count; /* places below that were ever used */
+	struct service_watch watch[MUX_WATCHES_MAX];
+	struct pollfd polled[SERVICE_POLLED_MAX];
+	struct mux_agent *polled_agent[SERVICE_POLLED_MAX];
 };
 
 /* mux_service_create over any transport, which must outlive the service. */

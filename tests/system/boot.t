@@ -49,9 +49,13 @@ refused 'no EPT' 'no extended page tables \(EPT\) or no unrestricted' 'Use a CPU
 mmove -i "$work/x.img@@1M" ::/EFI/BOOT/BOOTX64.EFI ::/EFI/BOOT/LOADER.EFI
 mcopy -i "$work/x.img@@1M" "$BUILD/boot/lock_vmx.efi" ::/EFI/BOOT/BOOTX64.EFI
 run
-refused 'locked off' 'VT-x is locked off by the firmware\.' 'in its set-up, save, and switch the'
-# No emulator here keeps SVMDIS of VM_CR: the refusal of AMD-V that is locked off is not tested.
+refused 'VT-x locked off' 'VT-x is locked off by the firmware\.' 'in its set-up, save, and switch the'
+
 emu=qemu
+mcopy -o -i "$work/x.img@@1M" "$BUILD/boot/lock_svm.efi" ::/EFI/BOOT/BOOTX64.EFI
+run
+like '^lock_svm: answers [1-9][0-9]* RDMSR of the loader$' 'AMD-V locked off: VM_CR is played'
+refused 'AMD-V locked off' 'AMD-V is locked off by the firmware\.' 'in its set-up, save, and switch$'
 
 image "$blob" --loose
 run

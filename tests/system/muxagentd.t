@@ -5,104 +5,20 @@
 use strict;
 use warnings;
 use Test::More;
-use File::Temp qw(tempdir);
-use POSIX qw(:sys_wait_h);
+use lib 'tests/system';
+use HostProcesses;
 use Time::HiRes qw(time sleep);
 use Fcntl;
-use IO::Select;
+use POSIX ();
 
 my $build = $ENV{BUILD} // 'build';
 my $agent = $ENV{MUXAGENTD} // "$build/linux/muxagentd"; # another build, such as one with sanitizers
-my $limit = 150;
 
-plan skip_all => 'needs root' if $> != 0;
 plan skip_all => "$agent is not built" if !-x $agent;
-
-# All mounts are in a namespace of this test's own, and go with it.
-if (!$ENV{MUXAGENTD_TEST_INSIDE}) {
-	$ENV{MUXAGENTD_TEST_INSIDE} = 1;
-	system('unshare --mount --propagation private true 2>/dev/null') == 0
-		or plan skip_all => 'no mount namespace here (unshare)';
-	exec 'unshare', '--mount', '--propagation', 'private', $^X, $0;
-}
-
-my $dir = tempdir('/tmp/muxagentd-XXXXXX', CLEANUP => 1);
-my $mnt = "$dir/mnt";
+my ($dir, $mnt) = isolate('muxagentd', 150, '64m');
 my $main = $$;
-my %child;  # pid => name
-$ENV{MUX_FOLDER} = "$dir/sock";
-mkdir "$dir/$_" for qw(sock mnt etc);
-system("mount -t tmpfs -o size=64m,mode=755 muxagentd-test $mnt") == 0
-	or plan skip_all => 'no tmpfs can be mounted here';
-
-sub spit { my ($path, $text) = @_; open(my $f, '>', $path) or return 0; print $f $text; return close $f }
-sub slurp { my ($path) = @_; open(my $f, '<', $path) or return; local $/; my $t = <$f>; return defined $t ? $t : '' }
-
-END {
-	if (defined $main && $$ == $main) {
-		my $status = $?;
-		# Whoever waits for a verdict goes on when the agent is gone.
-		kill 'CONT', keys %child;
-		kill 'KILL', keys %child;
-		waitpid($_, 0) for keys %child;
-		system("umount -l $mnt 2>/dev/null") if defined $mnt;
-		$? = $status;
-	}
-}
-local $SIG{ALRM} = sub { print "Bail out! time limit of $limit s\n"; exit 1 };
-alarm $limit;
-
-sub start { # NAME ENVIRONMENT COMMAND...: its output goes to $dir/NAME.log
-	my ($name, $env, $input, @command) = @_;
-	my $pid = fork // die;
-	if (!$pid) {
-		$ENV{$_} = $env->{$_} for keys %$env;
-		open(STDIN, '+<', $input) or die;
-		open(STDOUT, '>>', "$dir/$name.log") or die;
-		open(STDERR, '>&', \*STDOUT);
-		exec @command or POSIX::_exit(127);
-	}
-	$child{$pid} = $name;
-	return $pid;
-}
-
-sub finish { # PID SIGNAL -> wait status, or undef after 10 s
-	my ($pid, $signal) = @_;
-	kill $signal, $pid if $signal;
-	my $until = time + 10;
-	while (time < $until) {
-		if (waitpid($pid, WNOHANG) == $pid) { delete $child{$pid}; return $? }
-		sleep 0.01;
-	}
-	return;
-}
-
-sub await { # NAME REGEX SECONDS: a line that comes in that log
-	my ($name, $regex, $seconds) = @_;
-	my $until = time + ($seconds // 10);
-	$regex =~ s/^\(\?\^/(?^m/;  # ^ and $ are those of lines
-	while (time < $until) {
-		my $text = slurp("$dir/$name.log") // '';
-		return defined $1 ? $1 : 1 if $text =~ /$regex/m;
-		sleep 0.02;
-	}
-	return;
-}
 
 sub command { open(my $f, '+<', "$dir/commands") or die; syswrite $f, "$_[0]\n"; close $f }
-sub child_status { # what a child process gets from CODE: its exit status
-	my ($code) = @_;
-	my $pid = fork // die;
-	POSIX::_exit($code->() ? 0 : $! + 0 || 255) if !$pid;
-	waitpid($pid, 0);
-	return $? >> 8;
-}
-sub opens { my ($path) = @_; return child_status(sub { sysopen(my $f, $path, O_RDONLY) }) }
-sub executes {
-	my ($path) = @_;
-	return child_status(sub { no warnings 'exec'; exec {$path} $path or return 0 });
-}
-
 my $config = "$dir/agent.conf";
 sub configure {
 	my ($more, $watch) = @_;
@@ -119,7 +35,6 @@ END
 }
 sub start_agent { return start('agent', {}, '/dev/null', $agent, '--config', $config, '--foreground') }
 sub start_service { return start('service', { MUX_CID => 16 }, "$dir/commands", "$build/tools/test-service", @_) }
-sub fresh { unlink "$dir/$_.log" for @_ }
 sub status { return scalar `$agent --config $config status 2>&1` }
 
 my @rules = ('verdict', 1, 'open,execute', "$mnt/**", 1500, 'deny', '--',
@@ -266,7 +181,7 @@ kill 'STOP', $service;
 ($got, $seconds) = timed("$mnt/plain");
 is($got, 1, 'the service is stopped (SIGSTOP): default');
 ok($seconds > 1.4 && $seconds < 5, "at the deadline ($seconds)");
-my @waiting = map { my $n = $_; my $pid = fork // die; if (!$pid) { sysopen(my $f, "$mnt/plain", O_RDONLY); POSIX::_exit(0) } $child{$pid} = 'opener'; $pid } 1 .. 300;
+my @waiting = map { open_later("$mnt/plain") } 1 .. 300;
 sleep 0.7;
 like(status(), qr/^operations waiting: 300 \(verdicts asked: 300\)/m, '300 operations wait at once');
 kill 'CONT', $service;
@@ -276,9 +191,7 @@ is($done, 300, 'and all go on when the service does');
 
 # ---- the agent itself is stopped: the kernel holds what waits, nothing is lost when it goes on ----
 kill 'STOP', $daemon;
-my $held = fork // die;
-if (!$held) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) }
-$child{$held} = 'held';
+my $held = open_later("$mnt/plain");
 sleep 0.3;
 kill 'CONT', $daemon;
 is(finish($held, 0), 0, 'an agent that was stopped goes on');
@@ -348,7 +261,7 @@ is(slurp("$mnt/data"), 'new', 'change nothing');
 
 # ---- SIGTERM with operations that wait ----
 kill 'STOP', $service;
-@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 20;
+@waiting = map { open_later("$mnt/plain") } 1 .. 20;
 sleep 0.3;
 my $from = time;
 kill 'TERM', $daemon;
@@ -372,7 +285,7 @@ for my $watch ('watch-filesystem', 'watch-mount') {
 	sleep 0.2;
 	is(opens("$mnt/evil"), 1, 'asked');
 	kill 'STOP', $service;
-	@waiting = map { my $pid = fork // die; if (!$pid) { POSIX::_exit(sysopen(my $f, "$mnt/plain", O_RDONLY) ? 0 : $! + 0) } $child{$pid} = 'opener'; $pid } 1 .. 5;
+	@waiting = map { open_later("$mnt/plain") } 1 .. 5;
 	sleep 0.2;
 	finish($daemon, 'KILL');
 	@ends = map { finish($_, 0) } @waiting;

@@ -40,6 +40,7 @@ static struct {
 	int entries;
 	char names[256];
 	int timers;
+	int watches;
 } seen;
 
 static struct transport_unix service_transport;
@@ -1366,6 +1367,57 @@ static void test_timers(void **state)
 	assert_int_equal(mux_timer_cancel(service, again), 0);
 }
 
+/* One byte is taken; the watch ends where context says so. */
+static void on_watch(struct mux_service *of, int fd, void *context)
+{
+	char byte;
+
+	assert_ptr_equal(of, service);
+	seen.watches++;
+	(void)!read(fd, &byte, 1);
+	if (context) {
+		assert_int_equal(mux_watch(of, *(int *)context, NULL, NULL), 0);
+	}
+}
+
+static void test_watches(void **state)
+{
+	int one[2], other[2];
+
+	(void)state;
+	assert_true(pipe(one) == 0 && pipe(other) == 0);
+	assert_int_equal(mux_watch(service, -1, on_watch, NULL), -EINVAL);
+	assert_int_equal(mux_watch(service, one[0], NULL, NULL), -ENOENT);
+	assert_int_equal(mux_watch(service, one[0], on_watch, NULL), 0);
+	mux_service_step(service, 0);
+	assert_int_equal(seen.watches, 0);
+	assert_int_equal(write(one[1], "ab", 2), 2);
+	mux_service_step(service, 0);
+	mux_service_step(service, 0);
+	mux_service_step(service, 0);
+	assert_int_equal(seen.watches, 2);
+	/* One that the callback of another has ended is not called any more. */
+	assert_int_equal(mux_watch(service, other[0], on_watch, NULL), 0);
+	assert_int_equal(mux_watch(service, one[0], on_watch, &other[0]), 0);
+	assert_true(write(one[1], "c", 1) == 1 && write(other[1], "d", 1) == 1);
+	mux_service_step(service, 0);
+	mux_service_step(service, 0);
+	assert_int_equal(seen.watches, 3);
+	/* An end is told until the watch ends. */
+	assert_int_equal(mux_watch(service, one[0], on_watch, &one[0]), 0);
+	close(one[1]);
+	mux_service_step(service, 0);
+	mux_service_step(service, 0);
+	assert_int_equal(seen.watches, 4);
+	for (int fd = 1000; fd < 1000 + (int)MUX_WATCHES_MAX; fd++) {
+		assert_int_equal(mux_watch(service, fd, on_watch, NULL), 0);
+	}
+	assert_int_equal(mux_watch(service, one[0], on_watch, NULL), -ENOSPC);
+	close(one[0]);
+	close(other[0]);
+	close(other[1]);
+}
+
 static void test_stop(void **state)
 {
 	struct wire_welcome welcome = {.heartbeat_ms = 1000, .id = 9};
@@ -1463,6 +1515,7 @@ int main(void)
 		TEST(test_agent_that_does_not_read),
 		TEST(test_too_many_waiting_events),
 		TEST(test_timers),
+		TEST(test_watches),
 		TEST(test_stop),
 		TEST(test_options),
 	};

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "appliance/av/av_scanner.h"
+#include "appliance/av/av_stream.h"
 
 /* ---- the access library's part ---- */
 
@@ -36,13 +37,14 @@ struct request {
 	mux_data_callback data;
 	struct mux_call call;
 	unsigned int order;
+	bool is_cancelled;
 };
 
 static struct mux_agent agent;
 static struct request requests[64];
 static unsigned int request_count, clock_count;
 static int64_t request_error;
-static uint64_t counters[64];
+static uint64_t counters[AV_COUNTER_UNSCANNED + 1];
 
 const struct mux_agent_info *mux_agent_info(const struct mux_agent *of)
 {
@@ -83,6 +85,11 @@ int mux_verdict(struct mux_event *event, enum mux_verdict verdict, uint32_t reas
 	return 0;
 }
 
+uint32_t mux_event_time_left_ms(const struct mux_event *event)
+{
+	return event->info.wants_verdict ? 1000 : 0;
+}
+
 struct mux_file mux_file_path(const char *path)
 {
 	return (struct mux_file){.path = path};
@@ -100,7 +107,7 @@ static int64_t record(enum mux_verb verb, struct mux_file file, mux_data_callbac
 		return request_error;
 	}
 	assert_true(request_count < 64);
-	requests[request_count] = (struct request){verb, file, data, *call, ++clock_count};
+	requests[request_count] = (struct request){verb, file, data, *call, ++clock_count, false};
 	return ++request_count;
 }
 
@@ -131,6 +138,14 @@ int64_t mux_delete(struct mux_agent *of, struct mux_file file, const struct mux_
 	return record(MUX_VERB_DELETE, file, NULL, call);
 }
 
+int mux_cancel(struct mux_agent *of, int64_t request)
+{
+	assert_ptr_equal(of, &agent);
+	assert_true(request > 0 && request <= request_count);
+	requests[request - 1].is_cancelled = true;
+	return 0;
+}
+
 int mux_counter_set(struct mux_service *service, uint32_t key, uint64_t value)
 {
 	(void)service;
@@ -157,6 +172,7 @@ enum { RULE_OPEN = 1, RULE_WRITE, RULE_CREATE, RULE_PROCESS };
 
 static struct av_policy policy;
 static struct av_signatures *set;
+static struct av_engine *engine;
 static struct av_scanner *scanner;
 static FILE *console; /* while the scanner's log goes to `log_text` */
 static char *log_text;
@@ -200,7 +216,9 @@ static int set_up(void **state)
 					    no_report, NULL),
 			 0);
 	assert_int_equal(av_signatures_finish(set), 0);
-	scanner = av_scanner_create(NULL, set, &policy);
+	engine = av_stream_create(set);
+	assert_non_null(engine);
+	scanner = av_scanner_create(NULL, engine, &policy);
 	assert_non_null(scanner);
 	assert_int_equal(counters[MUX_COUNTER_SIGNATURES], 1);
 	return 0;
@@ -210,6 +228,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	av_scanner_destroy(scanner);
+	av_stream_destroy(engine);
 	av_signatures_destroy(set);
 	fclose(stdout);
 	free(log_text);
@@ -410,6 +429,7 @@ static void test_changing(void **state)
 	assert_int_equal(event.verdict, MUX_VERDICT_DENY);
 	assert_int_equal(event.reason, AV_REASON_UNSCANNED);
 	assert_true(said("UNSCANNED web /tmp/a\\x20file it changed while it was read\n"));
+	assert_int_equal(counters[AV_COUNTER_UNSCANNED], 1);
 	assert_int_equal(event.references, 0);
 }
 
@@ -529,8 +549,45 @@ static void test_end(void **state)
 		assert_int_equal(events[i].references, 0);
 		assert_int_equal(events[i].verdict, MUX_VERDICT_DENY);
 	}
-	scanner = av_scanner_create(NULL, set, &policy);
+	scanner = av_scanner_create(NULL, engine, &policy);
 	assert_non_null(scanner);
+}
+
+/* A service that stops answers what waits at once; what was infected is still put away. */
+static void test_stop(void **state)
+{
+	static struct mux_event events[AV_SCANS_MAX + 2];
+	struct mux_event infected = make_event(MUX_EVENT_OPEN, RULE_OPEN, 3);
+	struct mux_event late = make_event(MUX_EVENT_CREATE, RULE_CREATE, 3);
+	struct mux_event report = make_event(MUX_EVENT_WRITE, RULE_WRITE, 3);
+
+	(void)state;
+	deliver(&infected);
+	answer_read(0, "bad");
+	deliver(&report);
+	for (unsigned int i = 0; i < AV_SCANS_MAX + 2; i++) {
+		events[i] = make_event(MUX_EVENT_OPEN, RULE_OPEN, 2);
+		deliver(&events[i]);
+	}
+	av_scanner_stop(scanner);
+	for (unsigned int i = 0; i < AV_SCANS_MAX + 2; i++) {
+		assert_int_equal(events[i].references, 0);
+		assert_int_equal(events[i].verdict, MUX_VERDICT_DENY);
+		assert_int_equal(events[i].reason, AV_REASON_UNSCANNED);
+	}
+	assert_int_equal(report.references, 0);
+	assert_false(requests[1].is_cancelled);
+	for (unsigned int i = 2; i < request_count; i++) {
+		assert_true(requests[i].is_cancelled);
+	}
+	deliver(&late);
+	assert_int_equal(late.verdict, MUX_VERDICT_ALLOW);
+	assert_true(said("UNSCANNED web /tmp/a\\x20file the service stops\n"));
+	assert_int_equal(av_scanner_busy(scanner), 1);
+	answer(1, 0, NULL);
+	assert_int_equal(counters[MUX_COUNTER_QUARANTINED], 1);
+	assert_int_equal(infected.references + late.references, 0);
+	assert_int_equal(av_scanner_busy(scanner), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -552,6 +609,7 @@ int main(void)
 		TEST(test_order),
 		TEST(test_other_events),
 		TEST(test_end),
+		TEST(test_stop),
 	};
 
 	return cmocka_run_group_tests_name("av_scanner", tests, NULL, NULL);

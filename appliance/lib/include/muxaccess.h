@@ -30,7 +30,7 @@
 #include "muxvisor/protocol.h"
 
 #define MUXACCESS_VERSION_MAJOR 1
-#define MUXACCESS_VERSION_MINOR 0
+#define MUXACCESS_VERSION_MINOR 1
 
 struct mux_service; /* the service itself */
 struct mux_agent;   /* a guest's agent that is, or was, connected */
@@ -118,6 +118,21 @@ int64_t mux_timer_start(struct mux_service *service, uint32_t delay_ms, mux_time
 int mux_timer_cancel(struct mux_service *service, int64_t timer);
 /* Milliseconds of the monotonic clock that timers use. */
 uint64_t mux_time_ms(void);
+
+/* ---- descriptors of the service's own ---- */
+
+#define MUX_WATCHES_MAX 16U
+
+typedef void (*mux_watch_callback)(struct mux_service *service, int fd, void *context);
+
+/*
+ * Calls back from the event loop whenever fd can be read, has ended or has failed, until callback
+ * NULL is given for it, which must happen before fd is closed. For what a service has besides its
+ * agents: programs of its own, signals, a socket. (Since 1.1.)
+ * Returns 0; -EINVAL: fd is negative; -ENOSPC: MUX_WATCHES_MAX are watched; -ENOENT: NULL for one
+ * that is not watched.
+ */
+int mux_watch(struct mux_service *service, int fd, mux_watch_callback callback, void *context);
 
 /* ---- agents ---- */
 

@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 LINUX_LIB         := $(BUILD)/linux-lib
-LINUX_LIB_VERSION := 1.0.0
+LINUX_LIB_VERSION := 1.1.0
 LINUX_LIB_MAJOR   := 1
 LINUX_LIB_ROOT     = $(DESTDIR)$(PREFIX)
 

@@ -14,7 +14,8 @@ efi_CFLAGS = $(COMMON) -O2 -ffreestanding -nostdinc -isystem hv/libc -isystem $(
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -DMUX_LOADER=1
 $(eval $(call flavour_rules,efi))
 
-# efi_program NAME,SOURCES: $(BUILD)/boot/NAME.efi
+# efi_program NAME,SOURCES: $(BUILD)/boot/NAME.efi. Symbols stay in NAME.so: behind the last section they would be bytes of
+# the signed file that belong to none.
 define efi_program
 ALL_OBJECTS += $(call objects,efi,$(2))
 $(BUILD)/boot/$(1).so: $(call objects,efi,$(2))
@@ -22,15 +23,19 @@ $(BUILD)/boot/$(1).so: $(call objects,efi,$(2))
 	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack --build-id=none \
 		--no-warn-rwx-segments --no-undefined -T $(EFI_LDS) -o $$@ $(EFI_CRT0) $$^ -L/usr/lib -l:libgnuefi.a
 $(BUILD)/boot/$(1).efi: $(BUILD)/boot/$(1).so
-	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc \
+	$(Q)objcopy --strip-all -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j '.rela*' -j .reloc \
 		--output-target efi-app-x86_64 --subsystem=10 $$< $$@
 endef
 
-LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c clock.c console.c image.c memory_map.c page_tables.c \
-	source.c jump.S) hv/manifest.c hv/crc32c.c hv/libc/string.c
+LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c clock.c console.c image.c measure.c memory_map.c \
+	page_tables.c secure_boot.c source.c jump.S) hv/manifest.c hv/crc32c.c hv/libc/string.c
 LOADER_EFI  := $(BUILD)/boot/loader.efi
 $(eval $(call efi_program,loader,$(LOADER_SRCS)))
 
-# For tests/system/boot.t: firmware that has locked VT-x off.
-$(eval $(call efi_program,lock_vmx,tests/system/boot/lock_vmx.c))
-SYSTEM_IMAGES += $(BUILD)/boot/lock_vmx.efi $(BUILD)/images/echo.img
+# For tests/system/boot.t and secureboot.t: programs that play a firmware, and start the loader then.
+CHAIN_SRCS := tests/system/boot/chain.c hv/libc/string.c
+$(eval $(call efi_program,lock_vmx,tests/system/boot/lock_vmx.c $(CHAIN_SRCS)))
+$(eval $(call efi_program,lock_svm,tests/system/boot/lock_svm.c arch/x86_64/boot/console.c $(CHAIN_SRCS)))
+$(eval $(call efi_program,show_tpm,tests/system/boot/show_tpm.c $(CHAIN_SRCS)))
+$(eval $(call efi_program,fail_tpm,tests/system/boot/fail_tpm.c $(CHAIN_SRCS)))
+SYSTEM_IMAGES += $(addprefix $(BUILD)/boot/,lock_vmx.efi lock_svm.efi show_tpm.efi fail_tpm.efi) $(BUILD)/images/echo.img

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The EFI loader: checks the machine and the manifest, loads the hypervisor, ends boot services and
- * jumps to ring 0 with a struct handoff. On any failure it says why and what to do, and returns an
- * error to the firmware; in an emulator it ends the emulator instead.
+ * The EFI loader: checks the machine and the manifest, measures what it starts into a TPM, loads
+ * the hypervisor, ends boot services and jumps to ring 0 with a struct handoff. On any failure it
+ * says why and what to do, and returns an error to the firmware; in an emulator it ends the
+ * emulator instead.
  */
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "arch/x86_64/boot/handoff.h"
 #include "arch/x86_64/boot/image.h"
 #include "arch/x86_64/boot/loader.h"
+#include "arch/x86_64/boot/measure.h"
 #include "arch/x86_64/boot/memory_map.h"
 #include "arch/x86_64/boot/page_tables.h"
 #include "arch/x86_64/boot/source.h"
@@ -195,7 +197,11 @@ static EFI_STATUS run(struct loader *loader, uint64_t tsc_start)
 	if (!EFI_ERROR(status)) {
 		status = check_memory(loader);
 	}
-	return EFI_ERROR(status) ? status : start_hypervisor(loader, tsc_start);
+	if (EFI_ERROR(status)) {
+		return status;
+	}
+	measure_parts(loader);
+	return start_hypervisor(loader, tsc_start);
 }
 
 /* Nobody reads a screen in an emulator: its run ends with a failure status. Elsewhere people get

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/x86_64/boot/console.h"
+#include "arch/x86_64/boot/secure_boot.h"
 
 /* PE/COFF specification 3.1, 3.3, 4: the few fields that name the sections. */
 #define PE_OFFSET_FIELD	   0x3cU
@@ -131,13 +132,26 @@ static EFI_STATUS find_loose(struct loader *loader)
 	return EFI_SUCCESS;
 }
 
+/* The signature that the firmware has checked covers this image, and no file beside it. */
+static EFI_STATUS refuse_loose(void)
+{
+	console_print(
+		"Secure Boot is on, and this image has no .hv and .blob sections: files beside "
+		"it are under no\nsignature. Make a signed image with \"make image SIGN_KEY=... "
+		"SIGN_CERT=...\".\n");
+	return EFI_SECURITY_VIOLATION;
+}
+
 EFI_STATUS source_find(struct loader *loader)
 {
+	bool is_secure = secure_boot_is_on(loader);
+
+	console_print("Secure Boot: %s\n", is_secure ? "on" : "off");
 	loader->hv = find_section(loader, ".hv");
 	loader->blob = find_section(loader, ".blob");
 	loader->symbols = find_section(loader, ".syms");
 	if (loader->hv.data == NULL && loader->blob.data == NULL) {
-		return find_loose(loader);
+		return is_secure ? refuse_loose() : find_loose(loader);
 	}
 	if (loader->hv.data == NULL || loader->blob.data == NULL) {
 		console_print("This image has a .hv or a .blob section, but not both: it was put "
