@@ -20,7 +20,6 @@
 #include <string.h>
 
 /* The APIC timer of a partition counts at the TSC's rate. */
-#define APIC_TSC_PER_TICK 1U
 #define VSOCK_DEVICE	  1U
 #define VSOCK_CLASS	  0x078000U
 #define VSOCK_IO_BASE	  0x2000U
@@ -115,7 +114,7 @@ static void build_vcpu(struct partition *p, uint32_t index)
 	vcpu->partition = p;
 	vcpu->index = index;
 	vcpu->xsave = mem_alloc(FPU_AREA_SIZE);
-	vlapic_init(&vcpu->lapic, mem_alloc(PAGE_SIZE), index, index == 0, APIC_TSC_PER_TICK);
+	vlapic_init(&vcpu->lapic, mem_alloc(PAGE_SIZE), index, index == 0);
 	if (sched_add(cpu, vcpu) != 0) {
 		panic("partition %s: more than %u vCPUs on CPU %u", p->name, SCHED_VCPUS_MAX,
 		      cpu->index);

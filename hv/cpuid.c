@@ -13,7 +13,15 @@
 #include "hv/exit.h"
 #include "hv/partition.h"
 
-#define LEAF_BASIC_MAX	  0x15U
+/* The second place where a guest looks for a hypervisor (Linux,
+ * Documentation/virt/kvm/x86/cpuid.rst): no delay by port 0x80, kvm-clock, whose TSCs agree. Linux
+ * takes an x2APIC without interrupt remapping, and on AMD the TSC's frequency, only from a
+ * hypervisor that it knows. */
+#define KVM_CPUID_SIGNATURE 0x40000100U
+#define KVM_CPUID_FEATURES  0x40000101U
+#define KVM_FEATURES	    (1U << 1 | 1U << 3 | 1U << 24)
+
+#define LEAF_BASIC_MAX	  0xdU
 #define LEAF_EXTENDED_MAX 0x80000008U
 
 /* Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND.
@@ -23,15 +31,16 @@
 /* x2APIC, TSC-deadline, hypervisor */
 #define LEAF1_ECX_OWN	  ((1U << 21) | (1U << 24) | (1U << 31))
 #define LEAF1_ECX_OSXSAVE (1U << 27)
-/* Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2.
- */
-#define LEAF1_EDX_HOST 0x078bab7fU
+/* Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE
+ * SSE2. Machine checks are ring 0's, MCA has no bank. */
+#define LEAF1_EDX_HOST 0x078bebffU
 #define LEAF1_EDX_HTT  (1U << 28)
 /* Leaf 7 EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. */
-#define LEAF7_EBX_HOST	  0x219c03a9U
-#define LEAF7_EBX_INVPCID (1U << 10)
-#define LEAF7_ECX_UMIP	  (1U << 2)
-#define LEAF7_EDX_FSRM	  (1U << 4)
+#define LEAF7_EBX_HOST	     0x219c03a9U
+#define LEAF7_EBX_TSC_ADJUST (1U << 1)
+#define LEAF7_EBX_INVPCID    (1U << 10)
+#define LEAF7_ECX_UMIP	     (1U << 2)
+#define LEAF7_EDX_FSRM	     (1U << 4)
 /* Leaf 0x80000001: LAHF LZCNT PREFETCHW; SYSCALL NX 1G-pages LM, RDTSCP. */
 #define LEAFX_ECX_HOST	 0x00000121U
 #define LEAFX_EDX_HOST	 0x24100800U
@@ -65,7 +74,7 @@ static void cpuid_leaf_7(uint32_t subleaf, struct cpuid_regs *r)
 		return;
 	}
 	r->eax = 0;
-	r->ebx = host_ebx & LEAF7_EBX_HOST;
+	r->ebx = (host_ebx & LEAF7_EBX_HOST) | LEAF7_EBX_TSC_ADJUST;
 	if ((virt->cr4_permitted() & CR4_PCIDE) != 0) {
 		r->ebx |= host_ebx & LEAF7_EBX_INVPCID;
 	}
@@ -92,18 +101,18 @@ static void cpuid_leaf_topology(const struct vcpu *vcpu, uint32_t subleaf, struc
 	}
 }
 
-static void cpuid_leaf_xsave(const struct vcpu *vcpu, uint32_t subleaf, struct cpuid_regs *r)
+static void cpuid_leaf_xsave(uint32_t subleaf, struct cpuid_regs *r)
 {
 	struct cpuid_regs host = *r;
 
 	*r = (struct cpuid_regs){0};
 	if (subleaf == 0) {
 		r->eax = (uint32_t)fpu_mask();
-		r->ebx = fpu_area_size(vcpu->xcr0);
+		r->ebx = fpu_area_size(read_xcr0());
 		r->ecx = fpu_area_size(fpu_mask());
 	} else if (subleaf == 1) {
 		r->eax = host.eax & XSAVE_FEATURES;
-		r->ebx = fpu_area_size(vcpu->xcr0);
+		r->ebx = fpu_area_size(read_xcr0());
 	} else if (subleaf < 32 && (fpu_mask() >> subleaf & 1) != 0) {
 		*r = host;
 	}
@@ -112,8 +121,6 @@ static void cpuid_leaf_xsave(const struct vcpu *vcpu, uint32_t subleaf, struct c
 static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 			     struct cpuid_regs *r)
 {
-	uint64_t hertz = platform_tsc_khz() * 1000;
-
 	switch (leaf) {
 	case 0: r->eax = LEAF_BASIC_MAX; break;
 	case 1: cpuid_leaf_1(vcpu, r); break;
@@ -121,11 +128,7 @@ static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 	case 4: r->eax &= 0x3fffU; break; /* caches, shared with nobody as far as it can tell */
 	case 7: cpuid_leaf_7(subleaf, r); break;
 	case 0xb: cpuid_leaf_topology(vcpu, subleaf, r); break;
-	case 0xd: cpuid_leaf_xsave(vcpu, subleaf, r); break;
-	case 0x15:
-		/* The crystal fits in 32 bits as a 16th of the TSC. */
-		*r = (struct cpuid_regs){.eax = 1, .ebx = 16, .ecx = (uint32_t)(hertz / 16)};
-		break;
+	case 0xd: cpuid_leaf_xsave(subleaf, r); break;
 	default: *r = (struct cpuid_regs){0}; break;
 	}
 }
@@ -164,10 +167,11 @@ static void cpuid_leaf_hypervisor(uint32_t leaf, struct cpuid_regs *r)
 		r->eax = MUX_ABI_VERSION;
 		r->ebx = virt->uses_vmmcall ? MUX_FEATURE_VMMCALL : 0;
 		break;
-	case MUX_CPUID_TIMING:
-		r->eax = (uint32_t)platform_tsc_khz();
-		r->ebx = (uint32_t)platform_tsc_khz();
+	case MUX_CPUID_TIMING: r->eax = (uint32_t)platform_tsc_khz(); break;
+	case KVM_CPUID_SIGNATURE: /* "KVMKVMKVM" */
+		*r = (struct cpuid_regs){KVM_CPUID_FEATURES, 0x4b4d564bU, 0x564b4d56U, 0x4dU};
 		break;
+	case KVM_CPUID_FEATURES: r->eax = KVM_FEATURES; break;
 	default: break;
 	}
 }
@@ -184,7 +188,7 @@ enum vcpu_next exit_handle_cpuid(struct vcpu *vcpu)
 	} else if (leaf >= 0x80000000U && leaf <= LEAF_EXTENDED_MAX) {
 		r = cpuid_if_offered(leaf, subleaf);
 		cpuid_leaf_extended(leaf, &r);
-	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= MUX_CPUID_TIMING) {
+	} else if (leaf >= MUX_CPUID_SIGNATURE && leaf <= KVM_CPUID_FEATURES) {
 		cpuid_leaf_hypervisor(leaf, &r);
 	}
 	vcpu->regs[REG_RAX] = r.eax;

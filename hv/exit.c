@@ -57,7 +57,6 @@ static enum vcpu_next exit_handle_xsetbv(struct vcpu *vcpu)
 	    !fpu_is_valid_xcr0(value)) {
 		return VCPU_INJECT_GP;
 	}
-	vcpu->xcr0 = value;
 	write_xcr0(value);
 	return VCPU_ADVANCE;
 }

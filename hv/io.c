@@ -8,6 +8,7 @@
 #include "hv/mmio_decode.h"
 #include "hv/partition.h"
 #include "hv/vpci/virtio_pci.h"
+#include "muxvisor/platform_ports.h"
 
 static void sipi_send(struct vcpu *target, uint32_t sipi)
 {
@@ -70,6 +71,18 @@ static void port_write(struct partition *partition, uint16_t port, uint32_t size
 	spin_unlock(&partition->device_lock);
 }
 
+/* ACPI's sleep control and reset registers (include/muxvisor/platform_ports.h). True: the partition
+ * stops. */
+static bool port_is_stop(struct partition *partition, uint16_t port, uint8_t value)
+{
+	if (port == MUX_PORT_SLEEP_CONTROL && value == MUX_SLEEP_OFF) {
+		partition_exit(partition, 0);
+		return true;
+	}
+	return port == MUX_PORT_RESET && value == MUX_RESET_VALUE &&
+	       partition_stop(partition, true) == 0;
+}
+
 /* IN changes only as many bytes of RAX as it reads, a doubleword clears the upper half (SDM 2A,
  * IN). */
 static uint64_t merge_rax(uint64_t rax, uint32_t value, uint8_t size)
@@ -97,6 +110,10 @@ enum vcpu_next exit_handle_io(struct vcpu *vcpu, const struct virt_exit *exit)
 		return VCPU_ADVANCE;
 	}
 	vcpu->counters.exits_by_kind[MUX_EXIT_KIND_IO]++;
+	if (exit->io.is_write &&
+	    port_is_stop(partition, exit->io.port, (uint8_t)vcpu->regs[REG_RAX])) {
+		return VCPU_STOP;
+	}
 	if (exit->io.is_write) {
 		port_write(partition, exit->io.port, exit->io.size, (uint32_t)vcpu->regs[REG_RAX]);
 	} else {

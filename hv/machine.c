@@ -63,20 +63,9 @@ static void machine_prepare_cpus(const struct mux_blob_header *header)
 
 static void machine_start_partitions(void)
 {
-	uint64_t next;
-
-	/* Ascending start order, from one used value to the next: all 32 bits may be in use. */
-	for (uint64_t order = 0; order <= UINT32_MAX; order = next) {
-		next = UINT64_MAX;
-		for (uint32_t i = 0; i < partition_count(); i++) {
-			struct partition *p = partition_get(i);
-
-			if (p->record->start_order > order) {
-				next = min_u64(next, p->record->start_order);
-			} else if (p->record->start_order == order &&
-				   (p->record->flags & MUX_PARTITION_START_OFF) == 0) {
-				partition_start(p);
-			}
+	for (uint32_t i = 0; i < partition_count(); i++) {
+		if ((partition_get(i)->record->flags & MUX_PARTITION_START_OFF) == 0) {
+			partition_start(partition_get(i));
 		}
 	}
 }

@@ -7,10 +7,12 @@
 
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/io.h"
+#include "arch/x86_64/platform.h"
 #include "hv/exit.h"
 #include "hv/partition.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define MISC_ENABLE_FAST_STRINGS 1ULL
 #define PAT_TYPES_PERMITTED	 0xf3U /* bit per memory type: 0, 1, 4, 5, 6, 7 (SDM 3A 12.12.2) */
@@ -30,7 +32,10 @@ static int msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	case MSR_PAT: *value = virt->register_read(vcpu, VIRT_PAT); return 0;
 	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return 0;
 	case MSR_BIOS_SIGN_ID:
-	case MSR_MCG_CAP: *value = 0; return 0;
+	case MSR_TSC_ADJUST:
+	case MSR_INT_PENDING:
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS: *value = 0; return 0;
 	default: return -EINVAL;
 	}
 }
@@ -61,6 +66,18 @@ static int msr_write_pat(struct vcpu *vcpu, uint64_t value)
 	return 0;
 }
 
+/* kvm-clock: the TSC's frequency or the time of day, once, to where the guest says. */
+static int msr_write_clock(const struct vcpu *vcpu, uint64_t to, const void *from, size_t size)
+{
+	void *memory = guest_mem_ptr(&vcpu->partition->mem, gpa(to), size);
+
+	if (memory == NULL) {
+		return -EINVAL;
+	}
+	memcpy(memory, from, size);
+	return 0;
+}
+
 static int msr_write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	struct vlapic_action action;
@@ -74,6 +91,8 @@ static int msr_write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
 static int msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
+	const struct handoff *handoff = platform_handoff();
+
 	if (msr >= VLAPIC_MSR_FIRST && msr <= VLAPIC_MSR_LAST) {
 		return msr_write_apic(vcpu, msr, value);
 	}
@@ -82,6 +101,14 @@ static int msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	case MSR_TSC_DEADLINE: return msr_write_apic(vcpu, msr, value);
 	case MSR_EFER: return msr_write_efer(vcpu, value);
 	case MSR_PAT: return msr_write_pat(vcpu, value);
+	case MSR_KVM_WALL_CLOCK:
+		return msr_write_clock(vcpu, value, handoff->clock_wall,
+				       sizeof(handoff->clock_wall));
+	case MSR_KVM_SYSTEM_TIME: /* bit 0: on */
+		return (value & 1) == 0 ? 0
+					: msr_write_clock(vcpu, value - 1, handoff->clock_system,
+							  sizeof(handoff->clock_system));
+	case MSR_TSC_ADJUST: return value == 0 ? 0 : -EINVAL;
 	case MSR_MISC_ENABLE:
 	case MSR_BIOS_SIGN_ID: return 0;
 	default: return -EINVAL;

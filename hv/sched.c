@@ -3,6 +3,7 @@
 #include "hv/sched.h"
 
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/mitigation.h"
@@ -122,6 +123,7 @@ static void sched_unload(struct sched_cpu *sched)
 
 	if (old != NULL) {
 		virt->vcpu_unload(old);
+		old->xcr0 = read_xcr0(); /* QEMU 7.2's AMD-V does not intercept XSETBV */
 		fpu_save(old->xsave);
 	}
 	sched->loaded = NULL;

@@ -44,7 +44,6 @@ enum {
 #define LVT_READ_ONLY	    0x5000U /* delivery status, remote IRR */
 #define LVT_COUNT	    6U
 #define TIMER_MODE	    0x60000U
-#define TIMER_PERIODIC	    0x20000U
 #define TIMER_DEADLINE	    0x40000U
 #define ESR_SEND_ILLEGAL    0x20U
 #define ESR_RECEIVE_ILLEGAL 0x40U
@@ -163,44 +162,6 @@ static uint32_t timer_mode(const struct vlapic *apic)
 	return *reg(apic, REG_LVT_TIMER) & TIMER_MODE;
 }
 
-/* TSC ticks of one count. */
-static uint64_t timer_unit(const struct vlapic *apic)
-{
-	uint32_t divide = *reg(apic, REG_DIVIDE);
-	uint32_t shift = ((divide & 3U) | ((divide >> 1) & 4U)) + 1U;
-
-	return (uint64_t)apic->tsc_per_tick << (shift & 7U); /* 111b is divide by 1 */
-}
-
-static uint32_t timer_count(const struct vlapic *apic, uint64_t now)
-{
-	uint64_t unit = timer_unit(apic);
-
-	if (timer_mode(apic) == TIMER_DEADLINE || apic->timer_due <= now) {
-		return 0;
-	}
-	return (uint32_t)min_u64((apic->timer_due - now + unit - 1) / unit,
-				 *reg(apic, REG_INITIAL_COUNT));
-}
-
-static void timer_start(struct vlapic *apic, uint64_t now, uint32_t count)
-{
-	uint64_t unit = timer_unit(apic);
-
-	apic->timer_period = *reg(apic, REG_INITIAL_COUNT) * unit;
-	apic->timer_due = count != 0 ? now + count * unit : 0;
-}
-
-static void timer_set_divide(struct vlapic *apic, uint64_t now, uint32_t value)
-{
-	uint32_t count = timer_count(apic, now);
-
-	*reg(apic, REG_DIVIDE) = value;
-	if (timer_mode(apic) != TIMER_DEADLINE) {
-		timer_start(apic, now, count);
-	}
-}
-
 uint64_t vlapic_deadline(const struct vlapic *apic)
 {
 	return (*reg(apic, REG_LVT_TIMER) & LVT_MASKED) != 0 ? 0 : apic->timer_due;
@@ -219,13 +180,7 @@ void vlapic_timer_expire(struct vlapic *apic, uint64_t now)
 	if (apic->timer_due == 0 || now < apic->timer_due) {
 		return;
 	}
-	if (timer_mode(apic) == TIMER_PERIODIC) {
-		/* Periods that were missed count once, so that no loop depends on the guest. */
-		apic->timer_due +=
-			((now - apic->timer_due) / apic->timer_period + 1) * apic->timer_period;
-	} else {
-		apic->timer_due = 0;
-	}
+	apic->timer_due = 0;
 	if (!lvt_fire(apic, REG_LVT_TIMER)) {
 		raise_error(apic, ESR_RECEIVE_ILLEGAL);
 	}
@@ -394,17 +349,14 @@ void vlapic_reset(struct vlapic *apic)
 	apic->irr_changed = true; /* the CPU's copy of RVI is stale */
 	apic->errors = 0;
 	apic->timer_due = 0;
-	apic->timer_period = 0;
 	vlapic_sync_pending(apic); /* software-disabled: drops what was posted */
 }
 
-void vlapic_init(struct vlapic *apic, void *page, uint32_t apic_id, bool is_bootstrap,
-		 uint32_t tsc_per_tick)
+void vlapic_init(struct vlapic *apic, void *page, uint32_t apic_id, bool is_bootstrap)
 {
 	*apic = (struct vlapic){
 		.page = page,
 		.apic_id = apic_id,
-		.tsc_per_tick = tsc_per_tick,
 		.is_bootstrap = is_bootstrap,
 	};
 	vlapic_reset(apic);
@@ -425,7 +377,7 @@ int vlapic_msr_read(struct vlapic *apic, uint32_t msr, uint64_t now, uint64_t *v
 		return 0;
 	}
 	if (msr == VLAPIC_MSR_TSC_DEADLINE) {
-		*value = timer_mode(apic) == TIMER_DEADLINE ? apic->timer_due : 0;
+		*value = apic->timer_due;
 		return 0;
 	}
 	if (number > VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST || ((READABLE >> number) & 1U) == 0) {
@@ -433,7 +385,6 @@ int vlapic_msr_read(struct vlapic *apic, uint32_t msr, uint64_t now, uint64_t *v
 	}
 	number = (uint32_t)index_clamp(number, VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST + 1);
 	vlapic_sync(apic);
-	*reg(apic, REG_CURRENT_COUNT) = timer_count(apic, now);
 	*value = *reg(apic, number);
 	if (number == REG_ICR) {
 		*value |= (uint64_t)reg(apic, REG_ICR)[1] << 32;
@@ -471,7 +422,7 @@ static int write_lvt(struct vlapic *apic, uint32_t number, uint32_t value)
 }
 
 /* Registers of 32 bits. */
-static int write_register(struct vlapic *apic, uint32_t number, uint32_t value, uint64_t now)
+static int write_register(struct vlapic *apic, uint32_t number, uint32_t value)
 {
 	switch (number) {
 	case REG_TPR:
@@ -495,17 +446,12 @@ static int write_register(struct vlapic *apic, uint32_t number, uint32_t value, 
 		*reg(apic, REG_ESR) = apic->errors;
 		apic->errors = 0;
 		return 0;
-	case REG_INITIAL_COUNT:
-		if (timer_mode(apic) != TIMER_DEADLINE) {
-			*reg(apic, REG_INITIAL_COUNT) = value;
-			timer_start(apic, now, value);
-		}
-		return 0;
+	case REG_INITIAL_COUNT: return 0; /* the timer has TSC-deadline mode only */
 	case REG_DIVIDE:
 		if ((value & ~DIVIDE_VALID) != 0) {
 			return -EINVAL;
 		}
-		timer_set_divide(apic, now, value);
+		*reg(apic, REG_DIVIDE) = value;
 		return 0;
 	case REG_SELF_IPI:
 		if (value > 0xffU) {
@@ -545,7 +491,7 @@ int vlapic_msr_write(struct vlapic *apic, uint32_t msr, uint64_t value, uint64_t
 	} else if (number == REG_ICR) {
 		result = write_icr(apic, value, action);
 	} else if (number <= VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST && value >> 32 == 0) {
-		result = write_register(apic, number, (uint32_t)value, now);
+		result = write_register(apic, number, (uint32_t)value);
 	}
 	return result;
 }

@@ -3,7 +3,8 @@
  * Software x2APIC of a vCPU (Intel SDM 3A, 11), over a 4 KiB register page in the architectural
  * layout, which VT-x can use as virtual-APIC page. Always in x2APIC mode; no xAPIC MMIO, no
  * IOAPIC, so all interrupts are edge-triggered. LINT0, LINT1, thermal and performance entries
- * store what is written and never fire.
+ * store what is written and never fire. The timer has TSC-deadline mode only: in the other modes
+ * it does not count.
  *
  * Locking: the CPU that runs the vCPU owns everything; vlapic_post, vlapic_is_target and
  * vlapic_msi_decode are for any CPU, without lock. All TSC values are the guest's TSC.
@@ -55,19 +56,16 @@ struct vlapic_action {
 struct vlapic {
 	uint32_t *page; /* constant: 4 KiB, page-aligned */
 	uint32_t apic_id;
-	uint32_t tsc_per_tick; /* constant: TSC ticks of an APIC timer tick at divide by 1 */
 	bool is_bootstrap;
 	bool irr_changed; /* a bit was set in IRR; a backend that hands RVI to the CPU clears it */
 	uint32_t errors;  /* ESR bits not yet latched by an ESR write */
-	uint64_t timer_due;    /* 0: not running */
-	uint64_t timer_period; /* one-shot and periodic: length of the running count, TSC ticks */
+	uint64_t timer_due;	      /* 0: not running */
 	_Atomic uint32_t has_pending; /* any CPU: 1 after a bit in pending was set */
 	_Atomic uint64_t pending[4];  /* any CPU: vectors posted, not yet in IRR */
 };
 
-/* Build phase; resets too. tsc_per_tick is 1..0x10000. */
-void vlapic_init(struct vlapic *apic, void *page, uint32_t apic_id, bool is_bootstrap,
-		 uint32_t tsc_per_tick);
+/* Build phase; resets too. */
+void vlapic_init(struct vlapic *apic, void *page, uint32_t apic_id, bool is_bootstrap);
 
 /* State after INIT or partition reset; also forgets what was posted. Owner. */
 void vlapic_reset(struct vlapic *apic);

@@ -12,6 +12,7 @@
 
 #define MSR_TSC		      0x010U
 #define MSR_APIC_BASE	      0x01bU
+#define MSR_TSC_ADJUST	      0x03bU
 #define APIC_BASE_X2APIC      (1ULL << 10)
 #define APIC_BASE_ENABLE      (1ULL << 11)
 #define APIC_BASE_ADDRESS     0x000ffffffffff000ULL
@@ -31,6 +32,7 @@
 #define MSR_SYSENTER_ESP      0x175U
 #define MSR_SYSENTER_EIP      0x176U
 #define MSR_MCG_CAP	      0x179U
+#define MSR_MCG_STATUS	      0x17aU
 #define MSR_MISC_ENABLE	      0x1a0U
 #define MSR_PAT		      0x277U
 #define PAT_RESET_VALUE	      0x0007040600070406ULL /* WB, WT, UC-, UC, twice */
@@ -63,23 +65,26 @@
 #define MSR_VMX_TRUE_EXIT_CTLS	    0x48fU
 #define MSR_VMX_TRUE_ENTRY_CTLS	    0x490U
 
-#define MSR_EFER	   0xc0000080U
-#define EFER_SCE	   (1ULL << 0)
-#define EFER_LME	   (1ULL << 8)
-#define EFER_LMA	   (1ULL << 10)
-#define EFER_NXE	   (1ULL << 11)
-#define EFER_SVME	   (1ULL << 12)
-#define MSR_STAR	   0xc0000081U
-#define MSR_LSTAR	   0xc0000082U
-#define MSR_CSTAR	   0xc0000083U
-#define MSR_FMASK	   0xc0000084U
-#define MSR_FS_BASE	   0xc0000100U
-#define MSR_GS_BASE	   0xc0000101U
-#define MSR_KERNEL_GS_BASE 0xc0000102U
-#define MSR_TSC_AUX	   0xc0000103U
-#define MSR_VM_CR	   0xc0010114U
-#define VM_CR_SVMDIS	   (1ULL << 4)
-#define MSR_VM_HSAVE_PA	   0xc0010117U
+#define MSR_KVM_WALL_CLOCK  0x4b564d00U /* Linux, Documentation/virt/kvm/x86/msr.rst */
+#define MSR_KVM_SYSTEM_TIME 0x4b564d01U
+#define MSR_EFER	    0xc0000080U
+#define EFER_SCE	    (1ULL << 0)
+#define EFER_LME	    (1ULL << 8)
+#define EFER_LMA	    (1ULL << 10)
+#define EFER_NXE	    (1ULL << 11)
+#define EFER_SVME	    (1ULL << 12)
+#define MSR_STAR	    0xc0000081U
+#define MSR_LSTAR	    0xc0000082U
+#define MSR_CSTAR	    0xc0000083U
+#define MSR_FMASK	    0xc0000084U
+#define MSR_FS_BASE	    0xc0000100U
+#define MSR_GS_BASE	    0xc0000101U
+#define MSR_KERNEL_GS_BASE  0xc0000102U
+#define MSR_TSC_AUX	    0xc0000103U
+#define MSR_INT_PENDING	    0xc0010055U /* AMD, families 0xf and 0x10 */
+#define MSR_VM_CR	    0xc0010114U
+#define VM_CR_SVMDIS	    (1ULL << 4)
+#define MSR_VM_HSAVE_PA	    0xc0010117U
 
 static inline uint64_t rdmsr(uint32_t msr)
 {

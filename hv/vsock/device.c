@@ -27,14 +27,13 @@ static bool features_ok(void *device, uint64_t features)
 	return true;
 }
 
-/* virtio 1.2, 5.10.3: a driver that takes neither type gets STREAM. */
+/* STREAM is there without being taken: Linux' driver knows no bit for it (virtio 1.3, 5.10.3, where
+ * a device may act so as long as NO_IMPLIED_STREAM is not negotiated). */
 static uint32_t types_of(uint64_t features)
 {
-	uint32_t types = 0;
+	uint32_t seqpacket = (features & VSOCK_F_SEQPACKET) != 0 ? 1U << VSOCK_TYPE_SEQPACKET : 0;
 
-	types |= (features & VSOCK_F_STREAM) != 0 ? 1U << VSOCK_TYPE_STREAM : 0;
-	types |= (features & VSOCK_F_SEQPACKET) != 0 ? 1U << VSOCK_TYPE_SEQPACKET : 0;
-	return types != 0 ? types : 1U << VSOCK_TYPE_STREAM;
+	return seqpacket | 1U << VSOCK_TYPE_STREAM;
 }
 
 static int queue_enable(void *device, uint16_t queue, const struct virtio_queue_config *config)

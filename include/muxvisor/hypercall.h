@@ -21,7 +21,7 @@
 /* CPUID leaves seen by a partition. */
 #define MUX_CPUID_SIGNATURE 0x40000000U /* EAX: highest leaf; EBX, ECX, EDX: "MuxvisorMuxv" */
 #define MUX_CPUID_FEATURES  0x40000001U /* EAX: ABI version; EBX: feature bits */
-#define MUX_CPUID_TIMING    0x40000010U /* EAX: TSC frequency in kHz; EBX: APIC timer in kHz */
+#define MUX_CPUID_TIMING    0x40000010U /* EAX: TSC frequency in kHz */
 #define MUX_FEATURE_VMMCALL (1U << 0)	/* hypercalls use VMMCALL, not VMCALL */
 
 #define MUX_EPERM  1

@@ -76,7 +76,7 @@ struct mux_partition_record {
 	uint32_t flags;
 	uint32_t restart;
 	uint32_t restart_max; /* restarts before it stays down; 0: no limit */
-	uint32_t start_order; /* partitions start in ascending order */
+	uint32_t start_order; /* of the text; partitions start in the order of the records */
 	uint32_t vcpu_count;
 	uint32_t weight;		  /* share of its CPUs' time and of the switch, 1 .. 16 */
 	uint32_t vcpu_cpu[MUX_VCPUS_MAX]; /* CPU that each vCPU is pinned to */

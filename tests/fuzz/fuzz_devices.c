@@ -124,7 +124,7 @@ static void start(void)
 	virtio_pci_init(&transport, &settings);
 	vpci_add(&bus, 1, &transport.function);
 	vuart_init(&uart, on_line, NULL);
-	vlapic_init(&apic, page, 1, true, 1);
+	vlapic_init(&apic, page, 1, true);
 }
 
 static void access_io(uint16_t port, uint32_t size, bool is_write, uint32_t value)

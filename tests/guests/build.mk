@@ -40,3 +40,30 @@ $(eval $(call bare_program,garbage,tests/guests/garbage.c))
 $(eval $(call image,hostile,tests/guests/hostile.mux,$(CORPUS)/stamp \
 	$(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf attack.elf garbage.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/hostile.img
+# Linux partitions: Debian's kernels as they are, and an initramfs with the echo programs linked for Linux.
+LINUX := $(CACHE)/linux
+$(LINUX)/stamp:
+	$(Q)CACHE=$(CACHE) tools/deps linux
+
+# linux_program NAME,SOURCES: $(BUILD)/linux/NAME, static
+define linux_program
+$(BUILD)/linux/$(1): $(call objects,host,$(2))
+	@mkdir -p $$(@D)
+	$(Q)$(CC) -static -s -o $$@ $$^
+ALL_OBJECTS += $(call objects,host,$(2))
+endef
+$(eval $(call linux_program,echo-server,tests/guests/echo_server.c))
+$(eval $(call linux_program,echo-client,tests/guests/echo_client.c))
+
+# linux_initrd KIND: $(BUILD)/linux/initrd-KIND for the kernel linux-image-KIND
+define linux_initrd
+$(BUILD)/linux/initrd-$(1): $(LINUX)/stamp tools/mkinitramfs-guest tests/guests/linux/init $(addprefix $(BUILD)/linux/,echo-server echo-client)
+	$(Q)tools/mkinitramfs-guest --root $(LINUX)/root --kernel "$$$$(cat $(LINUX)/version-$(1))" --init tests/guests/linux/init \
+		--add $(BUILD)/linux/echo-server=/bin/echo-server --add $(BUILD)/linux/echo-client=/bin/echo-client --out $$@
+endef
+$(eval $(call linux_initrd,cloud-amd64))
+$(eval $(call linux_initrd,amd64))
+
+$(eval $(call image,linux,tests/guests/linux.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
+$(eval $(call image,linux-two,tests/guests/linux-two.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/linux/initrd-amd64))
+SYSTEM_IMAGES += $(BUILD)/images/linux.img $(BUILD)/images/linux-two.img

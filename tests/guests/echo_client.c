@@ -3,7 +3,11 @@
  * echo-client CID PORT [stream|seqpacket] [quit]: sends messages of growing sizes to an echo server
  * and compares what comes back. Exit code 0: all equal.
  */
+#ifdef __linux__
+#include "tests/guests/linux/mux.h"
+#else
 #include "appliance/runtime/mux.h"
+#endif
 
 #include <errno.h>
 #include <linux/vm_sockets.h>
@@ -13,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_TRIES 50
+#define CONNECT_TRIES 300
 #define CONNECT_PAUSE 100000U /* microseconds */
 
 static const size_t sizes[] = {1, 64, 100, 4096, 5000, 65536, 200000};

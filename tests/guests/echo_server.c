@@ -3,7 +3,11 @@
  * echo-server PORT [stream|seqpacket]: sends back what it receives, for any number of clients at
  * once. Ends when a client sends the 4 bytes "quit" alone.
  */
+#ifdef __linux__
+#include "tests/guests/linux/mux.h"
+#else
 #include "appliance/runtime/mux.h"
+#endif
 
 #include <errno.h>
 #include <linux/vm_sockets.h>

@@ -145,7 +145,7 @@ static const struct mux_guest_boot *boot_of(const void *blob,
 
 static void check_web_record(const void *blob)
 {
-	const struct mux_partition_record *web = manifest_partition(blob, 1);
+	const struct mux_partition_record *web = manifest_partition(blob, 0);
 
 	assert_string_equal(web->name, "web");
 	assert_int_equal(web->cid, 3);
@@ -167,7 +167,7 @@ static void check_web_record(const void *blob)
 
 static void check_web_boot(const void *blob)
 {
-	const struct mux_guest_boot *boot = boot_of(blob, manifest_partition(blob, 1));
+	const struct mux_guest_boot *boot = boot_of(blob, manifest_partition(blob, 0));
 
 	assert_int_equal(boot->magic, MUX_GUEST_BOOT_MAGIC);
 	assert_int_equal(boot->size, sizeof(*boot));
@@ -201,7 +201,7 @@ static void full_manifest_arrives(void **state)
 	assert_int_equal(header->time_slice_us, 2000);
 	assert_int_equal(header->poll_cpu, 3);
 	assert_int_equal(header->cpu_count_min, 4);
-	manager = manifest_partition(header, 0);
+	manager = manifest_partition(header, 1);
 	assert_int_equal(manager->cid, 2);
 	assert_int_equal(manager->rights, MUX_RIGHT_MANAGER);
 	assert_int_equal(manager->restart, MUX_RESTART_ON_FAIL);
@@ -224,7 +224,7 @@ static void same_bytes_are_stored_once(void **state)
 {
 	struct pack_result result = pack(full_text);
 	const void *blob = result.blob.data;
-	const struct mux_partition_record *web = manifest_partition(blob, 1);
+	const struct mux_partition_record *web = manifest_partition(blob, 0);
 
 	(void)state;
 	/* Page tables of both partitions; text of both; two modules of one file. */
@@ -301,7 +301,8 @@ static void bad_values_are_named(void **state)
 	(void)state;
 	expect_line_4("memroy = 16M",
 		      "unknown key \"memroy\"; keys here are: image memory vcpus cpus cid rights "
-		      "console vsock start start-order restart stops-machine weight args module");
+		      "console vsock start start-order restart stops-machine weight args module "
+		      "kernel initrd cmdline");
 	expect_line_4("memory = 4M", "\"memory\" is given already, on line 3");
 	expect_line_4("vcpus = 0", "vcpus is a number from 1 to 8, not \"0\"");
 	expect_line_4("vcpus = 1x", "vcpus is a number from 1 to 8, not \"1x\"");
@@ -430,6 +431,48 @@ static void too_small_memory_is_named(void **state)
 	unlink(path);
 }
 
+static void kernels_and_images_do_not_mix(void **state)
+{
+	char expected[512];
+
+	(void)state;
+	expect_messages("[partition a]\nimage=image.elf\nmemory=2M\ninitrd=x\ncmdline=\"y\"\n",
+			"t.mux:4: initrd is only for a partition with a kernel\n"
+			"t.mux:5: cmdline is only for a partition with a kernel\n");
+	snprintf(expected, sizeof(expected),
+		 "t.mux:2: %s/empty can't be a kernel: it is neither a bzImage nor an ELF vmlinux\n"
+		 "t.mux:4: can't read %s/nothing: No such file or directory\n"
+		 "t.mux:5: args is not for a partition with a kernel\n"
+		 "t.mux:6: cmdline is text in double quotes, up to 2047 bytes\n",
+		 folder, folder);
+	expect_messages("[partition a]\nkernel=empty\nmemory=2M\ninitrd=nothing\nargs=\"x\"\n"
+			"cmdline=quiet\n",
+			expected);
+}
+
+static void kernel_and_initrd_arrive(void **state)
+{
+	struct pack_result result =
+		pack("[partition a]\nkernel=image.elf\nmemory=4M\ninitrd=a module\n"
+		     "cmdline=\"quiet\"\n");
+	const struct mux_partition_record *record;
+	const struct mux_segment_record *segment;
+
+	(void)state;
+	assert_string_equal(messages, "");
+	record = manifest_partition(result.blob.data, 0);
+	/* Boot parameters, page tables, command line, ACPI, reset code, two parts, initrd. */
+	assert_int_equal(record->segment_count, 8);
+	segment = manifest_segment(result.blob.data, record->segment_first + 2);
+	assert_int_equal(segment->size, 5);
+	assert_memory_equal(result.blob.data + segment->offset, "quiet", 5);
+	segment = manifest_segment(result.blob.data, record->segment_first + 7);
+	assert_int_equal(segment->size, 5000);
+	assert_int_equal(segment->gpa % 0x1000, 0);
+	free(result.depends);
+	free(result.blob.data);
+}
+
 static void nul_bytes_are_refused(void **state)
 {
 	static const char text[] = "[partition a]\0";
@@ -458,6 +501,8 @@ int main(void)
 		cmocka_unit_test(bad_rules_are_named),
 		cmocka_unit_test(missing_things_are_named),
 		cmocka_unit_test(too_small_memory_is_named),
+		cmocka_unit_test(kernels_and_images_do_not_mix),
+		cmocka_unit_test(kernel_and_initrd_arrive),
 		cmocka_unit_test(nul_bytes_are_refused),
 	};
 

@@ -147,7 +147,7 @@ static int setup(void **state)
 	vcpu.partition = &partition;
 	vcpu.index = 1;
 	vcpu.budget = 1000000;
-	vlapic_init(&vcpu.lapic, apic_page, 1, false, 1);
+	vlapic_init(&vcpu.lapic, apic_page, 1, false);
 	partition.state = MUX_STATE_RUNNING;
 	kicks = 0;
 	parked = 0;

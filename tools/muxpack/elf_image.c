@@ -47,46 +47,57 @@ static fault_t check_header(const Elf64_Ehdr *header, size_t size)
 	return NULL;
 }
 
+/* Where a part goes: a program's physical addresses are its virtual ones; a kernel's are what
+ * counts.
+ */
+static fault_t check_address(const Elf64_Phdr *load, bool is_physical)
+{
+	if (!is_physical && load->p_vaddr != load->p_paddr) {
+		return "a segment's physical address is not its virtual address";
+	}
+	return NULL;
+}
+
 static fault_t check_load(const struct elf_image *image, const Elf64_Phdr *load, size_t size)
 {
 	if (load->p_filesz > load->p_memsz || load->p_offset > size ||
 	    load->p_filesz > size - load->p_offset) {
 		return "a segment reaches past the file's end";
 	}
-	if (load->p_vaddr != load->p_paddr) {
-		return "a segment's physical address is not its virtual address";
-	}
-	if (load->p_vaddr < ELF_IMAGE_LOWEST) {
+	if (load->p_paddr < ELF_IMAGE_LOWEST) {
 		return "a segment lies below 1 MiB";
 	}
-	if (load->p_vaddr >= ADDRESS_LIMIT || load->p_memsz >= ADDRESS_LIMIT) {
+	if (load->p_paddr >= ADDRESS_LIMIT || load->p_memsz >= ADDRESS_LIMIT) {
 		return "a segment's address is out of range";
 	}
-	if (load->p_vaddr < image->end) {
+	if (load->p_paddr < image->end) {
 		return "its segments overlap, or are not in ascending order";
 	}
 	return image->part_count < ELF_IMAGE_PARTS_MAX ? NULL : "it has too many segments";
 }
 
 static fault_t add_load(struct elf_image *image, const Elf64_Phdr *load,
-			const struct memory_file *file)
+			const struct memory_file *file, bool is_physical)
 {
-	fault_t fault = check_load(image, load, file->size);
+	fault_t fault = check_address(load, is_physical);
 
+	if (fault == NULL) {
+		fault = check_load(image, load, file->size);
+	}
 	if (fault != NULL) {
 		return fault;
 	}
 	image->parts[image->part_count++] = (struct elf_image_part){
-		.gpa = load->p_vaddr,
+		.gpa = load->p_paddr,
 		.data = file->data + load->p_offset,
 		.size = load->p_filesz,
 	};
-	image->end = load->p_vaddr + load->p_memsz;
+	image->end = load->p_paddr + load->p_memsz;
 	return NULL;
 }
 
 static fault_t read_segments(struct elf_image *image, const Elf64_Ehdr *header,
-			     const struct memory_file *file)
+			     const struct memory_file *file, bool is_physical)
 {
 	bool entry_found = false;
 
@@ -101,17 +112,18 @@ static fault_t read_segments(struct elf_image *image, const Elf64_Ehdr *header,
 		if (phdr.p_type != PT_LOAD || phdr.p_memsz == 0) {
 			continue;
 		}
-		fault = add_load(image, &phdr, file);
+		fault = add_load(image, &phdr, file, is_physical);
 		if (fault != NULL) {
 			return fault;
 		}
-		entry_found |= (phdr.p_flags & PF_X) != 0 && header->e_entry >= phdr.p_vaddr &&
-			       header->e_entry - phdr.p_vaddr < phdr.p_filesz;
+		entry_found |= (phdr.p_flags & PF_X) != 0 && header->e_entry >= phdr.p_paddr &&
+			       header->e_entry - phdr.p_paddr < phdr.p_filesz;
 	}
 	return entry_found ? NULL : "its entry point is in no executable segment";
 }
 
-int elf_image_read(const struct memory_file *file, struct elf_image *out, const char **why)
+static int image_read(const struct memory_file *file, bool is_physical, struct elf_image *out,
+		      const char **why)
 {
 	Elf64_Ehdr header;
 	fault_t fault = "it is too short for an ELF file";
@@ -122,9 +134,19 @@ int elf_image_read(const struct memory_file *file, struct elf_image *out, const 
 		fault = check_header(&header, file->size);
 		if (fault == NULL) {
 			out->entry = header.e_entry;
-			fault = read_segments(out, &header, file);
+			fault = read_segments(out, &header, file, is_physical);
 		}
 	}
 	*why = fault;
 	return fault == NULL ? 0 : -EINVAL;
+}
+
+int elf_image_read(const struct memory_file *file, struct elf_image *out, const char **why)
+{
+	return image_read(file, false, out, why);
+}
+
+int elf_image_read_physical(const struct memory_file *file, struct elf_image *out, const char **why)
+{
+	return image_read(file, true, out, why);
 }

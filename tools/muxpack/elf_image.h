@@ -29,4 +29,9 @@ struct elf_image {
 /* 0, or -EINVAL with *why naming the fault (static text). */
 int elf_image_read(const struct memory_file *file, struct elf_image *out, const char **why);
 
+/* The same for a kernel, which is linked at virtual addresses that it maps itself: its parts go to
+ * their physical addresses, and the entry point is one of these. */
+int elf_image_read_physical(const struct memory_file *file, struct elf_image *out,
+			    const char **why);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/muxpack/linux_boot.h"
 #include "tools/muxpack/memory.h"
 #include "tools/muxpack/text.h"
 
@@ -57,13 +58,43 @@ static bool parse_field(const struct keys_context *context, const char *key, con
 	return true;
 }
 
-static void set_image(const struct keys_context *context, char *value)
+static void set_path(const struct keys_context *context, const char *value, const char *what,
+		     char **field)
 {
 	if (*value == '\0') {
-		expect(context, "image is the path of an ELF file");
+		expect(context, "%s", what);
 		return;
 	}
-	context->partition->image = model_path(context->model, value);
+	*field = model_path(context->model, value);
+}
+
+static void set_image(const struct keys_context *context, char *value)
+{
+	set_path(context, value, "image is the path of an ELF file", &context->partition->image);
+}
+
+static void set_kernel(const struct keys_context *context, char *value)
+{
+	set_path(context, value, "kernel is the path of a bzImage or an ELF vmlinux",
+		 &context->partition->kernel);
+}
+
+static void set_initrd(const struct keys_context *context, char *value)
+{
+	set_path(context, value, "initrd is the path of a file", &context->partition->initrd);
+}
+
+static void set_command_line(const struct keys_context *context, char *value)
+{
+	char *text = memory_alloc(LINUX_COMMAND_LINE_SIZE);
+
+	if (text_parse_quoted(value, text, LINUX_COMMAND_LINE_SIZE)) {
+		context->partition->command_line = text;
+	} else {
+		expect(context, "cmdline is text in double quotes, up to %u bytes",
+		       LINUX_COMMAND_LINE_SIZE - 1);
+		free(text);
+	}
 }
 
 static void set_memory(const struct keys_context *context, char *value)
@@ -260,14 +291,25 @@ static const struct key machine_keys[] = {
 };
 
 static const struct key partition_keys[] = {
-	{"image", false, set_image},	 {"memory", false, set_memory},
-	{"vcpus", false, set_vcpus},	 {"cpus", false, set_cpus},
-	{"cid", false, set_cid},	 {"rights", false, set_rights},
-	{"console", false, set_console}, {"vsock", false, set_vsock},
-	{"start", false, set_start},	 {"start-order", false, set_start_order},
-	{"restart", false, set_restart}, {"stops-machine", false, set_stops_machine},
-	{"weight", false, set_weight},	 {"args", false, set_args},
-	{"module", true, set_module},	 {NULL, false, NULL},
+	{"image", false, set_image},
+	{"memory", false, set_memory},
+	{"vcpus", false, set_vcpus},
+	{"cpus", false, set_cpus},
+	{"cid", false, set_cid},
+	{"rights", false, set_rights},
+	{"console", false, set_console},
+	{"vsock", false, set_vsock},
+	{"start", false, set_start},
+	{"start-order", false, set_start_order},
+	{"restart", false, set_restart},
+	{"stops-machine", false, set_stops_machine},
+	{"weight", false, set_weight},
+	{"args", false, set_args},
+	{"module", true, set_module},
+	{"kernel", false, set_kernel},
+	{"initrd", false, set_initrd},
+	{"cmdline", false, set_command_line},
+	{NULL, false, NULL},
 };
 
 _Static_assert(sizeof(partition_keys) / sizeof(partition_keys[0]) <= MODEL_KEYS_MAX, "keys");

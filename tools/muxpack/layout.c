@@ -8,6 +8,7 @@
 
 #include "tools/muxpack/elf_image.h"
 #include "tools/muxpack/keys.h"
+#include "tools/muxpack/linux_kernel.h"
 
 #define PAGE_SIZE    0x1000ULL
 #define PAGE_SIZE_2M UINT64_C(0x200000)
@@ -43,7 +44,8 @@ static void add_segment(struct layout *layout, struct layout_partition *partitio
 	if (size == 0) {
 		return;
 	}
-	/* 32 partitions of at most 2 + 16 + 32 segments stay below the limit. */
+	/* 32 partitions of at most 2 + 16 + 32 segments stay below the limit; those with a kernel
+	 * have fewer. */
 	layout->segments[layout->segment_count++] = (struct layout_segment){gpa, data, size};
 	partition->segment_count++;
 }
@@ -117,13 +119,23 @@ static void fill_boot(struct layout_partition *partition, const struct model_par
 	memcpy(boot->args, model->args, sizeof(boot->args));
 }
 
-static void lay_out_partition(struct layout *layout, uint32_t index,
-			      const struct model_partition *model, struct report *report)
+static void check_memory(const struct model_partition *model, uint64_t end, uint64_t limit,
+			 struct report *report)
 {
-	struct layout_partition *partition = &layout->partitions[index];
+	if (model->memory == 0 || end <= limit) {
+		return;
+	}
+	report_error(report, keys_line_of(model, "memory"),
+		     "memory = %" PRIu64 "M is too small: image and modules end at %" PRIu64 "M%s",
+		     model->memory / MIB, (end + MIB - 1) / MIB,
+		     model->memory > MUX_MEMORY_LOW_MAX ? ", and must end below 3072M" : "");
+}
+
+static void lay_out_image(struct layout *layout, struct layout_partition *partition,
+			  const struct model_partition *model, struct report *report)
+{
 	uint64_t end;
 
-	partition->segment_first = layout->segment_count;
 	add_segment(layout, partition, MUX_GUEST_BOOT_GPA, &partition->boot,
 		    sizeof(partition->boot));
 	add_segment(layout, partition, LAYOUT_PAGE_TABLES_GPA, layout->page_tables,
@@ -133,13 +145,100 @@ static void lay_out_partition(struct layout *layout, uint32_t index,
 		end = add_module(layout, partition, &model->modules[i], end, report);
 	}
 	fill_boot(partition, model, end);
-	if (model->memory != 0 && end > partition->boot.memory_low) {
-		report_error(report, keys_line_of(model, "memory"),
-			     "memory = %" PRIu64 "M is too small: image and modules end at %" PRIu64
-			     "M%s",
-			     model->memory / MIB, (end + MIB - 1) / MIB,
-			     model->memory > MUX_MEMORY_LOW_MAX ? ", and must end below 3072M"
-								: "");
+	check_memory(model, end, partition->boot.memory_low, report);
+}
+
+/* False after a message. */
+static bool read_kernel(struct layout *layout, const struct model_partition *model,
+			struct linux_kernel *kernel, struct report *report)
+{
+	struct memory_file file;
+	const char *why;
+	int error = files_get(&layout->files, model->kernel, &file);
+
+	if (error != 0) {
+		report_error(report, keys_line_of(model, "kernel"), "can't read %s: %s",
+			     model->kernel, strerror(-error));
+		return false;
+	}
+	if (linux_kernel_read(&file, kernel, &why) != 0) {
+		report_error(report, keys_line_of(model, "kernel"), "%s can't be a kernel: %s",
+			     model->kernel, why);
+		return false;
+	}
+	return true;
+}
+
+static struct memory_file read_initrd(struct layout *layout, const struct model_partition *model,
+				      struct report *report)
+{
+	struct memory_file file = {0};
+	int error = model->initrd == NULL ? 0 : files_get(&layout->files, model->initrd, &file);
+
+	if (error != 0) {
+		report_error(report, keys_line_of(model, "initrd"), "can't read %s: %s",
+			     model->initrd, strerror(-error));
+	}
+	return file;
+}
+
+static void add_kernel(struct layout *layout, struct layout_partition *partition,
+		       const struct elf_image *image)
+{
+	struct linux_boot *boot = &partition->kernel_boot;
+
+	add_segment(layout, partition, MUX_GUEST_BOOT_GPA, &boot->params, sizeof(boot->params));
+	add_segment(layout, partition, LAYOUT_PAGE_TABLES_GPA, layout->page_tables,
+		    sizeof(layout->page_tables));
+	add_segment(layout, partition, LINUX_COMMAND_LINE_GPA, boot->command_line,
+		    strlen(boot->command_line));
+	add_segment(layout, partition, ACPI_TABLES_GPA, boot->acpi, sizeof(boot->acpi));
+	add_segment(layout, partition, LINUX_RESET_GPA, boot->reset_code, sizeof(boot->reset_code));
+	for (uint32_t i = 0; i < image->part_count; i++) {
+		add_segment(layout, partition, image->parts[i].gpa, image->parts[i].data,
+			    image->parts[i].size);
+	}
+	partition->entry = image->entry;
+}
+
+static void lay_out_kernel(struct layout *layout, struct layout_partition *partition,
+			   const struct model_partition *model, struct report *report)
+{
+	struct memory_file initrd = read_initrd(layout, model, report);
+	struct linux_boot_input input = {
+		.command_line = model->command_line == NULL ? "" : model->command_line,
+		.initrd_size = initrd.size,
+		.memory_low =
+			model->memory < MUX_MEMORY_LOW_MAX ? model->memory : MUX_MEMORY_LOW_MAX,
+		.vcpu_count = model->vcpus,
+	};
+	struct linux_kernel kernel;
+	uint64_t limit;
+
+	if (!read_kernel(layout, model, &kernel, report)) {
+		return;
+	}
+	input.setup = &kernel.setup;
+	input.memory_high = model->memory - input.memory_low;
+	input.initrd_gpa = page_align(kernel.image.end);
+	linux_boot_fill(&partition->kernel_boot, &input);
+	add_kernel(layout, partition, &kernel.image);
+	add_segment(layout, partition, input.initrd_gpa, initrd.data, initrd.size);
+	limit = kernel.setup.initrd_addr_max + 1ULL;
+	check_memory(model, input.initrd_gpa + initrd.size,
+		     limit < input.memory_low ? limit : input.memory_low, report);
+}
+
+static void lay_out_partition(struct layout *layout, uint32_t index,
+			      const struct model_partition *model, struct report *report)
+{
+	struct layout_partition *partition = &layout->partitions[index];
+
+	partition->segment_first = layout->segment_count;
+	if (model->kernel != NULL) {
+		lay_out_kernel(layout, partition, model, report);
+	} else {
+		lay_out_image(layout, partition, model, report);
 	}
 }
 

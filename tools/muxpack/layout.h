@@ -7,6 +7,7 @@
 #define TOOLS_MUXPACK_LAYOUT_H
 
 #include "tools/muxpack/files.h"
+#include "tools/muxpack/linux_boot.h"
 #include "tools/muxpack/model.h"
 #include "tools/muxpack/report.h"
 
@@ -23,7 +24,8 @@ struct layout_partition {
 	uint32_t segment_first;
 	uint32_t segment_count;
 	uint64_t entry;
-	struct mux_guest_boot boot;
+	struct mux_guest_boot boot;    /* with an image */
+	struct linux_boot kernel_boot; /* with a kernel */
 };
 
 struct layout {

@@ -26,6 +26,9 @@ void model_destroy(struct model *model)
 		struct model_partition *partition = &model->partitions[i];
 
 		free(partition->image);
+		free(partition->kernel);
+		free(partition->initrd);
+		free(partition->command_line);
 		for (uint32_t j = 0; j < partition->module_count; j++) {
 			free(partition->modules[j].path);
 		}

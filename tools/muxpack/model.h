@@ -25,7 +25,10 @@ struct model_partition {
 	char name[MUX_NAME_SIZE];
 	unsigned int line;		       /* of the section */
 	unsigned int key_line[MODEL_KEYS_MAX]; /* where each key was given; 0: not at all */
-	char *image;
+	char *image;			       /* this one, */
+	char *kernel;			       /* or this one */
+	char *initrd;			       /* only with a kernel; may be NULL */
+	char *command_line;		       /* only with a kernel; may be NULL */
 	uint64_t memory;
 	uint32_t vcpus;
 	uint32_t cpus[MUX_VCPUS_MAX];

@@ -18,14 +18,39 @@ static const struct model_partition *find_cid(const struct model *model, uint32_
 	return NULL;
 }
 
+static bool is_given(const struct model_partition *partition, const char *key)
+{
+	return keys_line_of(partition, key) != partition->line;
+}
+
+/* A Linux kernel and a bare-metal image take their input in different ways. */
+static void check_kind(const struct model_partition *partition, struct report *report)
+{
+	static const char *const of_image[] = {"image", "args", "module"};
+	static const char *const of_kernel[] = {"initrd", "cmdline"};
+
+	for (size_t i = 0; i < 3 && is_given(partition, "kernel"); i++) {
+		if (is_given(partition, of_image[i])) {
+			report_error(report, keys_line_of(partition, of_image[i]),
+				     "%s is not for a partition with a kernel", of_image[i]);
+		}
+	}
+	for (size_t i = 0; i < 2 && !is_given(partition, "kernel"); i++) {
+		if (is_given(partition, of_kernel[i])) {
+			report_error(report, keys_line_of(partition, of_kernel[i]),
+				     "%s is only for a partition with a kernel", of_kernel[i]);
+		}
+	}
+}
+
 static void check_required(const struct model_partition *partition, struct report *report)
 {
 	/* A key that was given with a bad value was reported then. */
-	if (partition->image == NULL && keys_line_of(partition, "image") == partition->line) {
+	if (!is_given(partition, "image") && !is_given(partition, "kernel")) {
 		report_error(report, partition->line, "partition \"%s\" has no image",
 			     partition->name);
 	}
-	if (partition->memory == 0 && keys_line_of(partition, "memory") == partition->line) {
+	if (!is_given(partition, "memory")) {
 		report_error(report, partition->line, "partition \"%s\" has no memory",
 			     partition->name);
 	}
@@ -151,6 +176,23 @@ static void resolve_rules(struct model *model, struct report *report)
 	}
 }
 
+/* Ring 0 starts the partitions in the order of their records. Equal ones stay in the text's order,
+ * so qsort is not for this. */
+static void sort_by_start_order(struct model *model)
+{
+	static struct model_partition moved; /* large for a stack */
+
+	for (uint32_t i = 1; i < model->partition_count; i++) {
+		uint32_t j = i;
+
+		moved = model->partitions[i];
+		for (; j > 0 && model->partitions[j - 1].start_order > moved.start_order; j--) {
+			model->partitions[j] = model->partitions[j - 1];
+		}
+		model->partitions[j] = moved;
+	}
+}
+
 void resolve_model(struct model *model, struct report *report)
 {
 	if (model->partition_count == 0) {
@@ -158,9 +200,11 @@ void resolve_model(struct model *model, struct report *report)
 	}
 	for (uint32_t i = 0; i < model->partition_count; i++) {
 		check_required(&model->partitions[i], report);
+		check_kind(&model->partitions[i], report);
 	}
 	check_cids(model, report);
 	choose_cids(model);
 	resolve_cpus(model, report);
 	resolve_rules(model, report);
+	sort_by_start_order(model);
 }

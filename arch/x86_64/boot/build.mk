@@ -27,7 +27,7 @@ $(BUILD)/boot/$(1).efi: $(BUILD)/boot/$(1).so
 		--output-target efi-app-x86_64 --subsystem=10 $$< $$@
 endef
 
-LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c console.c image.c measure.c memory_map.c \
+LOADER_SRCS := $(addprefix arch/x86_64/boot/,main.c check.c clock.c console.c image.c measure.c memory_map.c \
 	page_tables.c secure_boot.c source.c jump.S) hv/manifest.c hv/crc32c.c hv/libc/string.c
 LOADER_EFI  := $(BUILD)/boot/loader.efi
 $(eval $(call efi_program,loader,$(LOADER_SRCS)))

@@ -46,11 +46,14 @@ struct handoff {
 	uint64_t image_size; /* bytes, .bss included */
 	uint64_t blob_base;  /* physical, 4 KiB aligned; checked by manifest_check */
 	uint64_t blob_size;
-	uint64_t rsdp;	     /* physical address of the ACPI RSDP, or 0 */
-	uint64_t trampoline; /* physical address of 2 free pages below 1 MiB for AP start-up */
-	uint64_t tsc_khz;    /* measured against the firmware's Stall() */
-	uint64_t tsc_start;  /* TSC at the loader's start */
-	uint64_t symbols;    /* physical address of the symbol table, or 0; see below */
+	uint64_t rsdp;		  /* physical address of the ACPI RSDP, or 0 */
+	uint64_t trampoline;	  /* physical address of 2 free pages below 1 MiB for AP start-up */
+	uint64_t tsc_khz;	  /* measured against the firmware's Stall() */
+	uint64_t tsc_start;	  /* TSC at the loader's start */
+	uint32_t clock_wall[3];	  /* kvm-clock's wall clock and system clock, as a guest gets */
+	uint32_t clock_system[8]; /* them: clock.h */
+	uint32_t reserved;
+	uint64_t symbols; /* physical address of the symbol table, or 0; see below */
 	uint64_t symbols_size;
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch/x86_64/boot/check.h"
+#include "arch/x86_64/boot/clock.h"
 #include "arch/x86_64/boot/console.h"
 #include "arch/x86_64/boot/handoff.h"
 #include "arch/x86_64/boot/image.h"
@@ -94,6 +95,22 @@ static EFI_STATUS alloc_trampoline(const struct loader *loader, uint64_t *out)
 	return status;
 }
 
+/* UEFI 2.10, 8.3.1: GetTime(). Without a time zone the clock is taken as UTC. */
+static void read_clock(const struct loader *loader, struct handoff *handoff)
+{
+	EFI_TIME t = {0};
+	INT64 zone;
+	uint64_t seconds = 0;
+
+	if (!EFI_ERROR(loader->system->RuntimeServices->GetTime(&t, NULL)) && t.Year >= 1971) {
+		zone = t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone;
+		seconds = clock_unix_time(t.Year, t.Month, t.Day,
+					  t.Hour * 3600U + t.Minute * 60U + t.Second) +
+			  (uint64_t)(zone * 60);
+	}
+	clock_fill(handoff, seconds, rdtsc());
+}
+
 static EFI_STATUS fill_handoff(const struct loader *loader, const struct image *image,
 			       struct handoff *handoff)
 {
@@ -105,6 +122,7 @@ static EFI_STATUS fill_handoff(const struct loader *loader, const struct image *
 	handoff->blob_size = loader->blob.size;
 	handoff->rsdp = find_rsdp(loader);
 	handoff->tsc_khz = measure_tsc_khz(loader);
+	read_clock(loader, handoff);
 	handoff->symbols = (uint64_t)loader->symbols.data;
 	handoff->symbols_size = loader->symbols.size;
 	return alloc_trampoline(loader, &handoff->trampoline);

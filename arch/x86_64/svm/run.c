@@ -12,6 +12,7 @@
 #define VECTOR_DEBUG	  1U
 #define VECTOR_BREAKPOINT 3U
 #define VECTOR_OVERFLOW	  4U
+#define SHADOW_KEPT_MAX	  8U
 #define DEBUG_SINGLE_STEP (1ULL << 14) /* BS of DR6 */
 
 /*
@@ -49,8 +50,10 @@ void svm_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit
 	vcpu->regs[REG_RAX] = vmcb->rax;
 	vmcb->tlb_control = TLB_KEEP;
 	vmcb->event = 0;
-	if (vmcb->rip == rip) {
-		/* Nothing was executed. QEMU's emulation forgets the shadow at VMRUN. */
+	/* Nothing was executed, and QEMU's emulation forgets the shadow at VMRUN. A loop of one
+	 * instruction behind STI looks the same: it keeps its shadow a few times only. */
+	svm->shadow_kept = vmcb->rip == rip && shadow != 0 ? svm->shadow_kept + 1 : 0;
+	if (svm->shadow_kept != 0 && svm->shadow_kept <= SHADOW_KEPT_MAX) {
 		vmcb->interrupt_state |= shadow;
 	}
 	svm_exit_decode(vcpu, exit);

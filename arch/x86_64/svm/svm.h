@@ -28,8 +28,9 @@ struct svm_cpu {
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t address;
-	uint64_t generation; /* of its ASID; 0: it needs one */
-	uint64_t next_rip;   /* behind the instruction that exited; 0: not known */
+	uint64_t generation;  /* of its ASID; 0: it needs one */
+	uint64_t next_rip;    /* behind the instruction that exited; 0: not known */
+	uint32_t shadow_kept; /* entries in a row for which ring 0 kept the interrupt shadow */
 	/* What neither VMRUN nor VMLOAD exchanges (APM 2, 15.5.1, 15.5.2). */
 	uint64_t tsc_aux, dr[4];
 };

@@ -50,6 +50,8 @@ extern uint64_t fault_vector, fault_error, fault_rax, fault_flags, fault_rip;
 void fault_init(void);
 /* The same IDT on another vCPU, which has no TSS: for interrupts, not for exceptions. */
 void fault_load_idt(void);
+/* Interrupt `vector` goes to `entry` from now on, on the stack in use. */
+void fault_set_interrupt(uint8_t vector, const char *entry);
 /* Runs `function` at privilege level 3; it ends with an exception, whose vector is returned. RAX at
  * that point is in fault_rax. */
 int fault_catch_user(void (*function)(uint64_t), uint64_t argument);

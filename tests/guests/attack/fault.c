@@ -71,6 +71,13 @@ static void set_gates(void)
 	}
 }
 
+void fault_set_interrupt(uint8_t vector, const char *entry)
+{
+	struct gate *idt = (void *)(uintptr_t)idt_pointer.base;
+
+	set_gate(&idt[vector], (uint64_t)(uintptr_t)entry, GATE_SAME_STACK);
+}
+
 void fault_load_idt(void)
 {
 	__asm__ volatile("lidt %0" : : "m"(idt_pointer));
