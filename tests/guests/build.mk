@@ -42,7 +42,7 @@ $(eval $(call image,hostile,tests/guests/hostile.mux,$(CORPUS)/stamp \
 SYSTEM_IMAGES += $(BUILD)/images/hostile.img
 # Linux partitions: Debian's kernels as they are, and an initramfs with the echo programs linked for Linux.
 LINUX := $(CACHE)/linux
-$(LINUX)/stamp:
+$(LINUX)/stamp: tools/deps
 	$(Q)CACHE=$(CACHE) tools/deps linux
 
 # linux_program NAME,SOURCES: $(BUILD)/linux/NAME, static
@@ -66,4 +66,6 @@ $(eval $(call linux_initrd,amd64))
 
 $(eval $(call image,linux,tests/guests/linux.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
 $(eval $(call image,linux-two,tests/guests/linux-two.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/linux/initrd-amd64))
+$(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/initrd-cloud-amd64))
+SYSTEM_IMAGES += $(BUILD)/images/linux-panic.img
 SYSTEM_IMAGES += $(BUILD)/images/linux.img $(BUILD)/images/linux-two.img
