@@ -11,7 +11,7 @@ no_new_warnings() { # PARTITION
 	is "$(sed -n "s/^$1 *| .*init: warning: //p" "$log" | grep -vE "$known")" '' "$1: no warning but the known ones"
 }
 
-boot linux 1 150
+boot linux-boot 1 150
 is "$status" 0 'the guest switches itself off by ACPI'
 like '^linux +\| .*init: CPUs 1, clock (tsc|kvm-clock), year ' 'one CPU, a clock'
 for type in stream seqpacket; do

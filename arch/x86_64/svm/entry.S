@@ -47,7 +47,7 @@ svm_entry:
 	mov	VCPU_R15(%rdi), %r15
 	mov	VCPU_RDI(%rdi), %rdi
 	vmrun	%rax
-	/* RAX is the VMCB's address again (15.6). */
+	/* RAX is the VMCB's address again (15.5.1, 15.6). */
 	vmsave	%rax
 	push	%rdi
 	mov	16(%rsp), %rdi

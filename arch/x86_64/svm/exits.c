@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the VMCB's exit information to a generic exit (AMD APM vol. 2, appendix C the codes, 15.7 to
- * 15.13 their meaning), and the address of the next instruction: from NRIP save (15.7.1), from
- * EXITINFO2 (I/O), or from the instruction's bytes. Decoding only: nothing here changes the guest.
+ * 15.14 their meaning), and the address of the next instruction: from NRIP save (15.7.1), from
+ * EXITINFO2 (I/O, 15.10.2), or from the instruction's bytes. Decoding only: nothing here changes
+ * the guest.
  */
 #include "arch/x86_64/svm/instruction.h"
 #include "arch/x86_64/svm/svm.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The VMCB of a vCPU from nothing: what is intercepted, the permission maps, the guest's state (AMD
- * APM vol. 2, 15.5, 15.9 to 15.13). Nothing is left at what was there before.
+ * APM vol. 2, 15.5, 15.9 to 15.14). Nothing is left at what was there before.
  */
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/guest_state.h"
@@ -30,7 +30,7 @@
 static uint8_t *io_map;
 static uint8_t *msr_map;
 
-/* 15.11: two bits an MSR, the lower for reads; three ranges of 2 KiB. 1 exits. */
+/* 15.11: two bits an MSR, the lower for reads; 2 KiB for each of three ranges. 1 exits. */
 static void msr_map_permit(uint32_t msr)
 {
 	uint32_t range = msr >= 0xc0000000U ? 0x800U : 0U;

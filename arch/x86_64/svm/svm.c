@@ -128,7 +128,7 @@ static void svm_vcpu_reset(struct vcpu *vcpu, const struct virt_start *start)
 
 /*
  * ASIDs belong to a CPU, as its vCPUs do. A vCPU keeps its own until they run out; then all are
- * given out anew and the TLB is flushed once (APM 2, 15.16). An ASID that no vCPU had since then
+ * given out anew and the TLB is flushed once (APM 2, 15.16.1). An ASID that no vCPU had since then
  * has no translations, so taking one is also how a vCPU's are dropped without FlushByAsid.
  */
 void svm_flush_translations(struct vcpu *vcpu)
