@@ -4,3 +4,4 @@
 $(eval $(call bare_program,bench,tests/bench/bench.c))
 $(eval $(call image,bench,tests/bench/bench.mux,$(BUILD)/bare/bench.elf))
 $(eval $(call image,bench-poll,tests/bench/bench-poll.mux,$(BUILD)/bare/bench.elf))
+include tests/bench/linux/build.mk
