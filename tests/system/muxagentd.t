@@ -151,6 +151,30 @@ ok(await('service', qr{process-stop pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}
 command("kill $sleeper $born");
 ok(await('service', qr{^result process-kill -3}), 'a process that has ended: ESRCH');
 
+# Another process gets the very pid, as only root can arrange it.
+sub fork_as { # PID: a process with that pid that sleeps, or undef
+	my ($wanted) = @_;
+	for (1 .. 50) {
+		spit('/proc/sys/kernel/ns_last_pid', $wanted - 1) or return;
+		my $pid = fork // die;
+		if (!$pid) { exec '/bin/sleep', 60 or POSIX::_exit(1) }
+		$child{$pid} = 'heir';
+		return $pid if $pid == $wanted;
+		finish($pid, 'KILL');
+	}
+	return;
+}
+SKIP: {
+	my $heir = fork_as($sleeper) or skip 'no process can be given a pid here', 3;
+	ok(reaches($heir, 'S'), 'another process has the pid now');
+	empty('service');
+	command("kill $sleeper $born");
+	ok(await('service', qr{^result process-kill -116}), 'it is not taken for the one before (ESTALE)');
+	sleep 0.05;
+	is(process_state($heir), 'S', 'and lives on');
+	finish($heir, 'KILL');
+}
+
 # Those that nobody may touch. The kernel's threads are in no namespace but the first one.
 my ($kernel) = grep { -d "/proc/$_" && !defined readlink("/proc/$_/exe") && (split ' ', slurp("/proc/$_/stat") // '')[8] & 0x200000 }
 	map { m{/(\d+)$} } glob('/proc/[0-9]*');
