@@ -33,6 +33,7 @@
 #define SVM_NESTED_PAGING (1U << 0)
 #define SVM_NEXT_RIP	  (1U << 3)
 #define SVM_FLUSH_BY_ASID (1U << 6)
+#define EBX_INVLPGB	  (1U << 3) /* of Fn8000_0008 */
 
 struct svm_features svm_features;
 
@@ -54,6 +55,7 @@ static const char *svm_probe(struct svm_features *f)
 	f->asid_count = r.ebx;
 	f->has_next_rip = (r.edx & SVM_NEXT_RIP) != 0;
 	f->has_flush_by_asid = (r.edx & SVM_FLUSH_BY_ASID) != 0;
+	f->has_invlpgb = (cpuid_if_offered(0x80000008U, 0).ebx & EBX_INVLPGB) != 0;
 	return NULL;
 }
 
