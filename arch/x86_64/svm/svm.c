@@ -7,7 +7,6 @@
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/nested.h"
 #include "arch/x86_64/percpu.h"
@@ -169,6 +168,15 @@ static bool svm_has_rdtscp(void)
 	return cpu_features_get()->has_rdtscp;
 }
 
+/* Before Zen 2, XRSTOR leaves the x87's last instruction, operand and opcode as they are unless an
+ * exception is pending, so a partition would see the last one's addresses (CVE-2006-1056). */
+static void x87_pointers_overwrite(void)
+{
+	static const int32_t number;
+
+	__asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(number));
+}
+
 static void svm_vcpu_load(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = vcpu->backend;
@@ -177,6 +185,7 @@ static void svm_vcpu_load(struct vcpu *vcpu)
 		wrmsr(MSR_TSC_AUX, svm->tsc_aux);
 	}
 	debug_addresses_load(svm->dr);
+	x87_pointers_overwrite();
 }
 
 static void svm_vcpu_unload(struct vcpu *vcpu)
@@ -187,8 +196,6 @@ static void svm_vcpu_unload(struct vcpu *vcpu)
 		svm->tsc_aux = rdmsr(MSR_TSC_AUX);
 	}
 	debug_addresses_save(svm->dr);
-	/* QEMU's emulation does not intercept XSETBV. */
-	vcpu->xcr0 = read_xcr0() & fpu_mask();
 }
 
 static void svm_describe(char *text, size_t size)
