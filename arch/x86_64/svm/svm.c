@@ -10,6 +10,7 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/nested.h"
 #include "arch/x86_64/percpu.h"
+#include "arch/x86_64/svm/speculation.h"
 #include "hv/format.h"
 #include "hv/log.h"
 #include "hv/mem.h"
@@ -60,6 +61,7 @@ static const char *svm_probe(struct svm_features *f)
 
 static const char *svm_check(void)
 {
+	svm_speculation_init();
 	return svm_probe(&svm_features);
 }
 
@@ -88,6 +90,7 @@ static int svm_cpu_enable(struct cpu *cpu)
 	}
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	svm_speculation_init_cpu();
 	wrmsr(MSR_VM_HSAVE_PA, svm->host_save.value);
 	__asm__ volatile("vmsave %0" : : "a"(svm->host_address.value) : "memory");
 	svm->generation = 1;
@@ -200,10 +203,12 @@ static void svm_vcpu_unload(struct vcpu *vcpu)
 
 static void svm_describe(char *text, size_t size)
 {
-	format_text(text, size, "AMD-V: nested paging 2M%s, %u ASIDs, %s%sinjected interrupts",
+	format_text(text, size,
+		    "AMD-V: nested paging 2M%s, %u ASIDs, %s%sinjected interrupts; returns: %s%s",
 		    cpu_features_get()->has_pages_1g ? "+1G" : "", svm_features.asid_count,
 		    svm_features.has_flush_by_asid ? "flush by ASID, " : "",
-		    svm_features.has_next_rip ? "NRIP save, " : "");
+		    svm_features.has_next_rip ? "NRIP save, " : "", svm_speculation_describe(),
+		    svm_has_verw_at_entry ? "; VERW" : "");
 }
 
 const struct virt_backend svm_backend = {
