@@ -13,6 +13,7 @@ struct svm_features {
 	uint32_t asid_count; /* 0 is the host's */
 	bool has_next_rip;
 	bool has_flush_by_asid;
+	bool has_invlpgb;
 };
 
 /* Of a physical CPU. */

@@ -46,6 +46,10 @@
 #define INTERCEPT4_XSETBV  (1U << 13)
 #define INTERCEPT4_RDPRU   (1U << 14)
 
+/* Vector 5 (offset 014h). */
+#define INTERCEPT5_INVLPGB	   (1U << 0)
+#define INTERCEPT5_INVLPGB_ILLEGAL (1U << 1)
+
 /* TLB_CONTROL, offset 05Ch (15.16.1). */
 #define TLB_KEEP	0U
 #define TLB_FLUSH_ALL	1U
