@@ -15,7 +15,7 @@ include mk/rules.mk
 
 # Components, in the order in which they may use each other's variables.
 COMPONENTS := tools lib/wire arch/x86_64/boot arch/x86_64 hv drivers appliance/runtime appliance/lib appliance/lib/linux \
-	appliance/av appliance/manager appliance/example appliance/demo agent-guest agent-guest/linux tests/guests tests/bench tests
+	appliance/av appliance/manager appliance/example appliance/demo agent-guest agent-guest/linux appliance/clamav tests/guests tests/bench tests
 include $(wildcard $(addsuffix /build.mk,$(COMPONENTS)))
 include $(wildcard tests/unit/*.mk tests/fuzz/*.mk)
 

@@ -34,3 +34,19 @@ $(BUILD)/images/$(1).img: $(BUILD)/images/$(1).blob $(BUILD)/hv.elf $(BUILD)/hv.
 		--blob $$< --out $$@
 -include $(BUILD)/images/$(1).blob.d
 endef
+# What no manifest is known for.
+$(BUILD)/images/%.img:
+	@echo "there is no image or demo \"$*\"; there are: $(sort $(basename $(notdir $(ALL_IMAGES))))" >&2; exit 2
+
+# Debian's kernels, their modules and busybox, fetched once.
+LINUX := $(CACHE)/linux
+$(LINUX)/stamp: tools/deps
+	$(Q)CACHE=$(CACHE) tools/deps linux
+
+# guest_initrd NAME,KIND,INIT,FILE=/PATH...: $(BUILD)/linux/NAME, the initramfs of a guest with the kernel linux-image-KIND;
+# make builds each FILE
+define guest_initrd
+$(BUILD)/linux/$(1): $(LINUX)/stamp tools/mkinitramfs-guest $(3) $(foreach file,$(4),$(firstword $(subst =, ,$(file))))
+	$(Q)tools/mkinitramfs-guest --root $(LINUX)/root --kernel "$$$$(cat $(LINUX)/version-$(2))" --init $(3) \
+		$(addprefix --add ,$(4)) --out $$@
+endef

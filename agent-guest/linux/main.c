@@ -142,8 +142,14 @@ static void tell_service_manager(const char *state)
 static void raise_limits(void)
 {
 	struct rlimit limit;
+	struct rlimit more = {DESCRIPTORS, DESCRIPTORS};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+		/* Above the hard limit: CAP_SYS_RESOURCE, which root has unless it was taken away.
+		 */
+		if (limit.rlim_max < DESCRIPTORS && setrlimit(RLIMIT_NOFILE, &more) == 0) {
+			return;
+		}
 		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 		if (limit.rlim_cur < DESCRIPTORS) {

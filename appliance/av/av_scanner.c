@@ -162,7 +162,8 @@ static void free_job(struct job *job)
 	struct av_scanner *scanner = job->scanner;
 
 	release_scan(job);
-	give_verdict(job, job->rule->fallback, AV_REASON_UNSCANNED, "not scanned");
+	give_verdict(job, job->rule->fallback, AV_REASON_UNSCANNED,
+		     scanner->is_stopping ? "the service stops" : "not scanned");
 	mux_event_release(job->event);
 	job->event = NULL;
 	job->next = scanner->free_jobs;

@@ -3,3 +3,4 @@
 
 $(eval $(call image,demo,appliance/demo/demo.mux,$(CORPUS)/stamp $(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf)))
 IMAGES += $(BUILD)/images/demo.img
+include appliance/demo/linux/linux.mk

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "appliance/lib/remote_request.h"
 #include "appliance/lib/service.h"
 
 struct mux_event {
@@ -142,6 +143,9 @@ static int send_verdict(struct mux_event *event, const struct wire_verdict *verd
 	if (mux_time_ms() >= event->deadline_ms) {
 		return -ETIMEDOUT;
 	}
+	/* What was asked before about the event's own file must arrive before: the verdict ends the
+	 * handle. */
+	remote_request_send(agent, mux_time_ms());
 	writer = remote_writer(agent);
 	result = remote_send(agent, &writer, wire_encode_verdict(&writer, event->request, verdict));
 	if (result == 0) {

@@ -129,7 +129,7 @@ static struct remote_request *first_queued(const struct mux_agent *agent)
 	return request;
 }
 
-static void send_queued(struct mux_agent *agent, uint64_t now_ms)
+void remote_request_send(struct mux_agent *agent, uint64_t now_ms)
 {
 	struct remote_request *request = first_queued(agent);
 
@@ -387,7 +387,7 @@ void remote_request_tick(struct mux_agent *agent, uint64_t now_ms)
 	while ((request = first_overdue(agent, now_ms)) != NULL) {
 		end(agent, request, &ending);
 	}
-	send_queued(agent, now_ms);
+	remote_request_send(agent, now_ms);
 }
 
 uint64_t remote_request_next_due(const struct mux_agent *agent)

@@ -51,7 +51,9 @@ int remote_request_receive(struct mux_agent *agent, const struct wire_message *m
 			   uint64_t now_ms);
 /* An ERROR about the ACCESS with this request id. */
 void remote_request_refused(struct mux_agent *agent, uint64_t request, enum mux_error code);
-/* Sends what waits, as far as there is room, and ends what timed out. */
+/* Sends what waits, as far as there is room. No callbacks. */
+void remote_request_send(struct mux_agent *agent, uint64_t now_ms);
+/* The same, and ends what timed out. */
 void remote_request_tick(struct mux_agent *agent, uint64_t now_ms);
 uint64_t remote_request_next_due(const struct mux_agent *agent);
 /* Ends all: `done` with -ENOTCONN, or no callback at all. */

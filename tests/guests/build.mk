@@ -41,10 +41,6 @@ $(eval $(call image,hostile,tests/guests/hostile.mux,$(CORPUS)/stamp \
 	$(addprefix $(BUILD)/bare/,manager.elf av.elf guest.elf attack.elf garbage.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/hostile.img
 # Linux partitions: Debian's kernels as they are, and an initramfs with the echo programs linked for Linux.
-LINUX := $(CACHE)/linux
-$(LINUX)/stamp:
-	$(Q)CACHE=$(CACHE) tools/deps linux
-
 # linux_program NAME,SOURCES: $(BUILD)/linux/NAME, static
 define linux_program
 $(BUILD)/linux/$(1): $(call objects,host,$(2))
@@ -64,6 +60,9 @@ endef
 $(eval $(call linux_initrd,cloud-amd64))
 $(eval $(call linux_initrd,amd64))
 
-$(eval $(call image,linux,tests/guests/linux.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
+$(eval $(call image,linux-boot,tests/guests/linux-boot.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
 $(eval $(call image,linux-two,tests/guests/linux-two.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/linux/initrd-amd64))
-SYSTEM_IMAGES += $(BUILD)/images/linux.img $(BUILD)/images/linux-two.img
+$(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/initrd-cloud-amd64))
+SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux-panic.img)
+
+include tests/guests/linux/build.mk

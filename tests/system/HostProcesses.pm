@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 # For tests of agent and services as processes of this machine (AF_UNIX in place of vsock): a mount namespace of the test's own
 # with a tmpfs to watch, processes with a log each, and waiting for lines in these. What was started ends with the test.
+# KEEP_LOGS=FOLDER keeps the logs there.
 package HostProcesses;
 use strict;
 use warnings;
 use Exporter 'import';
 use Fcntl;
+use File::Basename qw(basename);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use POSIX qw(:sys_wait_h);
 use Test::More;
@@ -17,7 +21,7 @@ our %child; # pid => name
 my ($dir, $mnt);
 my $main = 0;
 
-# ISOLATE NAME, SECONDS, TMPFS SIZE: returns a folder with an empty sock/ and etc/, and the tmpfs in it. Skips the test where
+# isolate NAME, SECONDS, TMPFS SIZE: returns a folder with an empty sock/ and etc/, and the tmpfs in it. Skips the test where
 # that cannot be done. All mounts go with the namespace.
 sub isolate
 {
@@ -44,6 +48,7 @@ sub isolate
 END {
 	if ($$ == $main) {
 		my $status = $?;
+		keep_logs() if $ENV{KEEP_LOGS};
 		# Whoever waits for a verdict goes on when the agent is gone.
 		kill 'CONT', keys %child;
 		kill 'KILL', keys %child;
@@ -51,6 +56,12 @@ END {
 		system("umount -l $mnt 2>/dev/null") if defined $mnt;
 		$? = $status;
 	}
+}
+
+sub keep_logs
+{
+	make_path($ENV{KEEP_LOGS});
+	copy($_, "$ENV{KEEP_LOGS}/" . basename($0, '.t') . '-' . basename($_)) for glob("$dir/*.log");
 }
 
 sub spit { my ($path, $text) = @_; open(my $f, '>', $path) or return 0; print $f $text; return close $f }

@@ -962,6 +962,28 @@ static void test_read_stopped(void **state)
 	wire_peer_expect_closed(&agent);
 }
 
+/* What is asked about an event's file before its verdict reaches the agent before it. */
+static void test_request_before_verdict(void **state)
+{
+	struct wire_access access;
+	struct wire_verdict verdict;
+	struct wire_peer agent;
+
+	(void)state;
+	connect_agent(&agent, GUEST_CID, "web");
+	seen.keep_verdicts = true;
+	mux_on_event(service, MUX_EVENT_OPEN, on_event, &seen);
+	send_event(&agent, 1, 77, "/x");
+	wire_peer_expect_nothing(&agent);
+	assert_int_equal(seen.kept_count, 1);
+	assert_true(mux_quarantine(seen.agent, mux_file_event(seen.kept[0]), &call) > 0);
+	assert_int_equal(mux_verdict(seen.kept[0], MUX_VERDICT_DENY, 1, "bad", 0), 0);
+	expect_access(&agent, MUX_VERB_QUARANTINE, &access);
+	wire_peer_expect(&agent, MUX_MSG_VERDICT);
+	assert_int_equal(wire_decode_verdict(&agent.message, &verdict), 0);
+	wire_peer_close(&agent);
+}
+
 static void test_cancel(void **state)
 {
 	struct wire_access access;
@@ -1560,6 +1582,7 @@ int main(void)
 		TEST(test_read_all),
 		TEST(test_read_ranges),
 		TEST(test_read_stopped),
+		TEST(test_request_before_verdict),
 		TEST(test_cancel),
 		TEST(test_timeout),
 		TEST(test_agent_gone),

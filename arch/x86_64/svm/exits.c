@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the VMCB's exit information to a generic exit (AMD APM vol. 2, appendix C the codes, 15.7 to
- * 15.13 their meaning), and the address of the next instruction: from NRIP save (15.7.1), from
- * EXITINFO2 (I/O), or from the instruction's bytes. Decoding only: nothing here changes the guest.
+ * 15.14 their meaning), and the address of the next instruction: from NRIP save (15.7.1), from
+ * EXITINFO2 (I/O, 15.10.2), or from the instruction's bytes. Decoding only: nothing here changes
+ * the guest.
  */
 #include "arch/x86_64/svm/instruction.h"
 #include "arch/x86_64/svm/svm.h"
@@ -38,6 +39,8 @@ enum svm_exit {
 	EXIT_MWAIT = 0x8b,
 	EXIT_XSETBV = 0x8d,
 	EXIT_RDPRU = 0x8e,
+	EXIT_INVLPGB = 0xa0,
+	EXIT_INVLPGB_ILLEGAL = 0xa1,
 	EXIT_NESTED_FAULT = 0x400,
 };
 
@@ -175,7 +178,9 @@ static void exit_decode_instruction(struct vcpu *vcpu, struct virt_exit *exit, u
 	case EXIT_INVLPGA:
 	case EXIT_MONITOR:
 	case EXIT_MWAIT:
-	case EXIT_RDPRU: exit->reason = VIRT_EXIT_UNDEFINED; return;
+	case EXIT_RDPRU:
+	case EXIT_INVLPGB:
+	case EXIT_INVLPGB_ILLEGAL: exit->reason = VIRT_EXIT_UNDEFINED; return;
 	default: break;
 	}
 	exit->reason =

@@ -59,7 +59,7 @@ void svm_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 	case VIRT_CR0:
 		vmcb->cr0 = (value & ~CR0_KEPT) | CR0_ET;
 		vmcb->efer = efer_following_paging(vmcb, vmcb->cr0);
-		svm_flush_translations(vcpu); /* as the MOV itself would (APM 2, 5.5.2) */
+		svm_flush_translations(vcpu); /* as the MOV itself would (APM 2, 5.5.3) */
 		break;
 	case VIRT_CR4:
 		vmcb->cr4 = value | CR4_MCE;
@@ -67,7 +67,7 @@ void svm_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 		break;
 	case VIRT_EFER:
 		vmcb->efer = value | EFER_SVME;
-		svm_flush_translations(vcpu); /* NXE */
+		svm_flush_translations(vcpu); /* LME, NXE (15.16) */
 		break;
 	case VIRT_PAT: vmcb->pat = value; break;
 	default: break; /* nobody writes the others */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Running a vCPU: entry with a deadline, event injection, interrupt delivery (AMD APM vol. 2,
- * 15.17, 15.20, 15.21).
+ * 15.20, 15.21).
  */
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cr.h"
@@ -17,7 +17,7 @@
 
 /*
  * An event whose delivery the exit interrupted is given to the guest again (15.7.2). INT n, INT3
- * and INTO are not: RIP is still at the instruction, which raises them anew (15.20).
+ * and INTO are not: RIP is still at the instruction, which raises them anew (15.12, 15.20).
  */
 static void event_redeliver(struct vmcb *vmcb)
 {
@@ -90,7 +90,7 @@ bool svm_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uin
 	return true;
 }
 
-/* A virtual interrupt that the guest never gets: it exits when it could be taken (15.21.4). */
+/* A virtual interrupt that the guest never gets: it exits when it could be taken (15.21.6). */
 static void window_set(struct vmcb *vmcb, bool is_open)
 {
 	if (is_open) {

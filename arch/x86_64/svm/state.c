@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The VMCB of a vCPU from nothing: what is intercepted, the permission maps, the guest's state (AMD
- * APM vol. 2, 15.5, 15.9 to 15.13). Nothing is left at what was there before.
+ * APM vol. 2, 15.5, 15.9 to 15.14). Nothing is left at what was there before.
  */
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/guest_state.h"
@@ -30,7 +30,7 @@
 static uint8_t *io_map;
 static uint8_t *msr_map;
 
-/* 15.11: two bits an MSR, the lower for reads; three ranges of 2 KiB. 1 exits. */
+/* 15.11: two bits an MSR, the lower for reads; 2 KiB for each of three ranges. 1 exits. */
 static void msr_map_permit(uint32_t msr)
 {
 	uint32_t range = msr >= 0xc0000000U ? 0x800U : 0U;
@@ -64,6 +64,10 @@ static void state_set_controls(struct vmcb *vmcb, const struct partition *partit
 	vmcb->intercept_exceptions = GUEST_STATE_EXCEPTIONS;
 	vmcb->intercept_3 = INTERCEPTED_3;
 	vmcb->intercept_4 = INTERCEPTED_4;
+	/* It would invalidate translations on all CPUs, and ASIDs belong to one (15.9; APM 3). */
+	if (svm_features.has_invlpgb) {
+		vmcb->intercept_5 = INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL;
+	}
 	vmcb->io_map = virt_to_phys(io_map).value;
 	vmcb->msr_map = virt_to_phys(msr_map).value;
 	/* Physical interrupts exit whatever the guest's IF says (15.21.1). */

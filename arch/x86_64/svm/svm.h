@@ -8,11 +8,12 @@
 #include "arch/x86_64/svm/vmcb.h"
 #include "hv/vcpu.h"
 
-/* What this CPU's AMD-V offers (AMD APM vol. 3, CPUID Fn8000_000A). */
+/* What this CPU's AMD-V offers (AMD APM vol. 3, appendix E, CPUID Fn8000_000A). */
 struct svm_features {
 	uint32_t asid_count; /* 0 is the host's */
 	bool has_next_rip;
 	bool has_flush_by_asid;
+	bool has_invlpgb;
 };
 
 /* Of a physical CPU. */

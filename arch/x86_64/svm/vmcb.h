@@ -2,7 +2,7 @@
 /*
  * The virtual-machine control block (AMD APM vol. 2, appendix B): control area, state-save area,
  * and the bits of their fields. Plain memory: between two VMRUNs ring 0 reads and writes it. No
- * clean bits are set, so the CPU takes every field anew (15.15).
+ * clean bits are set, so the CPU takes every field anew (15.15.1).
  */
 #ifndef ARCH_X86_64_SVM_VMCB_H
 #define ARCH_X86_64_SVM_VMCB_H
@@ -46,12 +46,16 @@
 #define INTERCEPT4_XSETBV  (1U << 13)
 #define INTERCEPT4_RDPRU   (1U << 14)
 
-/* TLB_CONTROL, offset 05Ch (15.16.2). */
+/* Vector 5 (offset 014h). */
+#define INTERCEPT5_INVLPGB	   (1U << 0)
+#define INTERCEPT5_INVLPGB_ILLEGAL (1U << 1)
+
+/* TLB_CONTROL, offset 05Ch (15.16.1). */
 #define TLB_KEEP	0U
 #define TLB_FLUSH_ALL	1U
 #define TLB_FLUSH_GUEST 3U /* this ASID; needs FlushByAsid */
 
-/* Virtual interrupt control, offset 060h (15.21). */
+/* Virtual interrupt control, offset 060h (15.21.1, 15.21.4). */
 #define VIRTUAL_IRQ		 (1ULL << 8)
 #define VIRTUAL_IRQ_PRIORITY_MAX (15ULL << 16)
 #define VIRTUAL_IRQ_IGNORE_TPR	 (1ULL << 20)
