@@ -121,8 +121,9 @@ size_t format_args(char *out, size_t size, const char *format, va_list args)
 	return 0;
 }
 
-void log_error(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
+	(void)level;
 	(void)format;
 }
 
