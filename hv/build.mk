@@ -6,7 +6,7 @@ HV_SRCS += hv/build.c hv/cpuid.c hv/exit.c hv/hypercall.c hv/io.c hv/machine.c h
 	hv/partition.c hv/sched.c hv/vcpu.c arch/x86_64/fpu.c arch/x86_64/guest_state.c \
 	arch/x86_64/nested.c
 HV_SRCS += $(addprefix arch/x86_64/vmx/, controls.c entry.S exits.c registers.c run.c state.c vmx.c)
-HV_SRCS += $(addprefix arch/x86_64/svm/, entry.S exits.c instruction.c registers.c run.c state.c svm.c)
+HV_SRCS += $(addprefix arch/x86_64/svm/, entry.S exits.c instruction.c registers.c run.c speculation.c state.c svm.c)
 include hv/devices.mk hv/vsock/sources.mk
 
 # Structure offsets for assembly: the compiler tells them, nobody types them.

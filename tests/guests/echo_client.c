@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_TRIES 300
-#define CONNECT_PAUSE 100000U /* microseconds */
+#define CONNECT_TRIES 1200
+#define BUFFER_SIZE   0x40000U /* the largest message fits */
+#define CONNECT_PAUSE 100000U  /* microseconds */
 
 static const size_t sizes[] = {1, 64, 100, 4096, 5000, 65536, 200000};
 static uint8_t out[200000], in[200000];
@@ -31,11 +32,13 @@ static int connect_to(unsigned int cid, unsigned int port, int type)
 		.svm_cid = cid,
 		.svm_port = port,
 	};
+	uint64_t buffer = BUFFER_SIZE;
 
 	for (int i = 0; i < CONNECT_TRIES; i++) {
 		int fd = socket(AF_VSOCK, type, 0);
 
-		if (fd < 0) {
+		if (fd < 0 || setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &buffer,
+					 sizeof(buffer)) != 0) {
 			printf("echo-client: no socket: %s\n", strerror(errno));
 			exit(1);
 		}

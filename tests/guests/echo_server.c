@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * echo-server PORT [stream|seqpacket]: sends back what it receives, for any number of clients at
- * once. Ends when a client sends the 4 bytes "quit" alone.
+ * echo-server PORT [stream|seqpacket] [BUFFER]: sends back what it receives, for any number of
+ * clients at once, with a receive buffer of that many bytes for each (1 MiB). Ends when a client
+ * sends the 4 bytes "quit" alone.
  */
 #ifdef __linux__
 #include "tests/guests/linux/mux.h"
@@ -18,27 +19,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 32
+#define CLIENTS_MAX 100
 #define BUFFER_SIZE 0x100000U
 
 static uint8_t buffer[BUFFER_SIZE];
 static struct pollfd fds[1 + CLIENTS_MAX];
 static nfds_t fd_count;
 
-static int open_listener(unsigned int port, int type)
+static int open_listener(unsigned int port, int type, uint64_t size)
 {
 	struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK,
 		.svm_cid = VMADDR_CID_ANY,
 		.svm_port = port,
 	};
-	uint64_t size = BUFFER_SIZE;
 	int fd = socket(AF_VSOCK, type, 0);
 
 	if (fd < 0 ||
 	    setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &size, sizeof(size)) != 0 ||
 	    setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof(size)) != 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 8) != 0) {
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(fd, CLIENTS_MAX) != 0) {
 		printf("echo-server: cannot listen: %s\n", strerror(errno));
 		exit(1);
 	}
@@ -99,8 +100,9 @@ int main(int argc, char **argv)
 {
 	unsigned int port = argc > 1 ? (unsigned int)atoi(argv[1]) : 9000;
 	int type = argc > 2 && strcmp(argv[2], "seqpacket") == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
+	uint64_t size = argc > 3 ? strtoul(argv[3], NULL, 0) : BUFFER_SIZE;
 
-	fds[0] = (struct pollfd){.fd = open_listener(port, type), .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = open_listener(port, type, size), .events = POLLIN};
 	fd_count = 1;
 	printf("echo-server: listening on port %u\n", port);
 	for (;;) {

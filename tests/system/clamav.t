@@ -13,7 +13,7 @@ use IO::Compress::Zip qw(zip :constants);
 use Time::HiRes qw(time sleep);
 
 my $build = $ENV{BUILD} // 'build';
-my $service = "$build/tools/test-clamav";
+my $service = $ENV{TEST_CLAMAV} // "$build/tools/test-clamav"; # another build, such as one with sanitizers
 my $agent = "$build/linux/muxagentd";
 my $corpus = "$build/corpus";
 my $testfiles = '/usr/share/clamav-testfiles';
@@ -195,6 +195,16 @@ like($about, qr/^NoNewPrivs:\t1\n(?:.*\n)*?Seccomp:\t2$/m, 'that get none, with 
 my @open = map { readlink("/proc/$processes[0]/fd/$_") } grep { /^\d+$/ && $_ > 2 } map { basename($_) } glob("/proc/$processes[0]/fd/*");
 is(scalar(@open), 1, 'with one descriptor besides the standard ones') or diag("@open");
 spit("$mnt/more/plain-$_", "plain $_ " . 'x' x 5000) for 1 .. 60;
+# Until so many operations wait for the service, and the scan processes have what they can get.
+sub wait_for_waiting
+{
+	my ($count) = @_;
+	for (1 .. 500) {
+		last if `$agent --config $config status 2>&1` =~ /^operations waiting: $count \(verdicts asked: $count\)/m;
+		sleep 0.02;
+	}
+	sleep 0.3;
+}
 my $number = 0;
 sub plain { $number++; return "$mnt/more/plain-$number" } # each is opened once: clean ones are remembered
 sub hold # has both scan processes there, and stops them
@@ -202,7 +212,7 @@ sub hold # has both scan processes there, and stops them
 	my @first = children($daemon);
 	kill 'STOP', @first;
 	my @held = map { open_later(plain()) } @first;
-	sleep 0.3;
+	wait_for_waiting(scalar(@held));
 	opens(plain()) if @first < 2;
 	kill 'CONT', @first;
 	finish($_, 0) for @held;
@@ -223,7 +233,7 @@ is(opens(plain()), 0, 'the next file is scanned');
 my @victims = map { plain() } 1 .. 2;
 @processes = hold();
 my @openers = map { open_later($_) } @victims;
-sleep 0.5;
+wait_for_waiting(2);
 kill 'SEGV', @processes;
 kill 'CONT', @processes;
 is_deeply([map { my $end = finish($_, 0); defined $end ? $end >> 8 : 'none' } @openers], [1, 1], 'scans that crash: the fallback');
@@ -238,7 +248,7 @@ is(scalar(grep { !/^\d$/ } map { basename($_) } glob("$dir/tmp/muxclamav-*/*")),
 # ---- the end under load ----
 hold();
 @openers = map { open_later(plain()) } 1 .. 20;
-sleep 0.5;
+wait_for_waiting(20);
 $from = time;
 kill 'TERM', $daemon;
 my @ends = map { finish($_, 0) } @openers;

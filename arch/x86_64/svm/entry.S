@@ -16,6 +16,9 @@
  */
 #include "vcpu_offsets.h"
 
+#define MSR_PRED_CMD  0x49
+#define PRED_CMD_IBPB 1
+
 	.text
 	.globl	svm_entry
 	.type	svm_entry, @function
@@ -46,7 +49,11 @@ svm_entry:
 	mov	VCPU_R14(%rdi), %r14
 	mov	VCPU_R15(%rdi), %r15
 	mov	VCPU_RDI(%rdi), %rdi
-	vmrun	%rax
+	/* As late as that: nothing of ring 0 comes behind it. */
+	cmpb	$0, svm_has_verw_at_entry(%rip)
+	je	1f
+	verw	svm_verw_selector(%rip)
+1:	vmrun	%rax
 	/* RAX is the VMCB's address again (15.5.1, 15.6). */
 	vmsave	%rax
 	push	%rdi
@@ -77,6 +84,14 @@ svm_entry:
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
+	/* A guest may have taught the predictor where any return goes: the barrier comes before the first
+	 * one, and nothing runs past it speculatively. */
+	cmpb	$0, svm_has_barrier_at_exit(%rip)
+	je	1f
+	mov	$MSR_PRED_CMD, %ecx
+	mov	$PRED_CMD_IBPB, %eax
+	wrmsr
+1:	lfence
 	/* The guest may have filled the return-stack buffer: a direct call and its own return, with which
 	 * the buffer is overwritten, come before any return to an older caller. */
 	call	mitigation_after_exit

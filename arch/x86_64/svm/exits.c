@@ -39,6 +39,8 @@ enum svm_exit {
 	EXIT_MWAIT = 0x8b,
 	EXIT_XSETBV = 0x8d,
 	EXIT_RDPRU = 0x8e,
+	EXIT_INVLPGB = 0xa0,
+	EXIT_INVLPGB_ILLEGAL = 0xa1,
 	EXIT_NESTED_FAULT = 0x400,
 };
 
@@ -176,7 +178,9 @@ static void exit_decode_instruction(struct vcpu *vcpu, struct virt_exit *exit, u
 	case EXIT_INVLPGA:
 	case EXIT_MONITOR:
 	case EXIT_MWAIT:
-	case EXIT_RDPRU: exit->reason = VIRT_EXIT_UNDEFINED; return;
+	case EXIT_RDPRU:
+	case EXIT_INVLPGB:
+	case EXIT_INVLPGB_ILLEGAL: exit->reason = VIRT_EXIT_UNDEFINED; return;
 	default: break;
 	}
 	exit->reason =

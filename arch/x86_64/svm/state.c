@@ -64,6 +64,10 @@ static void state_set_controls(struct vmcb *vmcb, const struct partition *partit
 	vmcb->intercept_exceptions = GUEST_STATE_EXCEPTIONS;
 	vmcb->intercept_3 = INTERCEPTED_3;
 	vmcb->intercept_4 = INTERCEPTED_4;
+	/* It would invalidate translations on all CPUs, and ASIDs belong to one (15.9; APM 3). */
+	if (svm_features.has_invlpgb) {
+		vmcb->intercept_5 = INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL;
+	}
 	vmcb->io_map = virt_to_phys(io_map).value;
 	vmcb->msr_map = virt_to_phys(msr_map).value;
 	/* Physical interrupts exit whatever the guest's IF says (15.21.1). */

@@ -7,10 +7,10 @@
 #include "arch/x86_64/cpu_features.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/nested.h"
 #include "arch/x86_64/percpu.h"
+#include "arch/x86_64/svm/speculation.h"
 #include "hv/format.h"
 #include "hv/log.h"
 #include "hv/mem.h"
@@ -33,6 +33,12 @@
 #define SVM_NESTED_PAGING (1U << 0)
 #define SVM_NEXT_RIP	  (1U << 3)
 #define SVM_FLUSH_BY_ASID (1U << 6)
+#define EBX_INVLPGB	  (1U << 3) /* of Fn8000_0008 */
+
+/* QEMU's emulation keeps the vector of an injected interrupt (helper_vmrun), and delivers it again
+ * when another of its threads interrupts it before the next exception or exit. */
+#define CPUID_EMULATOR 0x40000000U
+#define EBX_TCG	       0x54474354U /* "TCGT" */
 
 struct svm_features svm_features;
 
@@ -54,11 +60,14 @@ static const char *svm_probe(struct svm_features *f)
 	f->asid_count = r.ebx;
 	f->has_next_rip = (r.edx & SVM_NEXT_RIP) != 0;
 	f->has_flush_by_asid = (r.edx & SVM_FLUSH_BY_ASID) != 0;
+	f->has_invlpgb = (cpuid_if_offered(0x80000008U, 0).ebx & EBX_INVLPGB) != 0;
+	f->repeats_events = cpuid(CPUID_EMULATOR, 0).ebx == EBX_TCG;
 	return NULL;
 }
 
 static const char *svm_check(void)
 {
+	svm_speculation_init();
 	return svm_probe(&svm_features);
 }
 
@@ -87,6 +96,7 @@ static int svm_cpu_enable(struct cpu *cpu)
 	}
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	svm_speculation_init_cpu();
 	wrmsr(MSR_VM_HSAVE_PA, svm->host_save.value);
 	__asm__ volatile("vmsave %0" : : "a"(svm->host_address.value) : "memory");
 	svm->generation = 1;
@@ -167,6 +177,15 @@ static bool svm_has_rdtscp(void)
 	return cpu_features_get()->has_rdtscp;
 }
 
+/* Before Zen 2, XRSTOR leaves the x87's last instruction, operand and opcode as they are unless an
+ * exception is pending, so a partition would see the last one's addresses (CVE-2006-1056). */
+static void x87_pointers_overwrite(void)
+{
+	static const int32_t number;
+
+	__asm__ volatile("fnclex\n\temms\n\tfildl %0" : : "m"(number));
+}
+
 static void svm_vcpu_load(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = vcpu->backend;
@@ -175,6 +194,7 @@ static void svm_vcpu_load(struct vcpu *vcpu)
 		wrmsr(MSR_TSC_AUX, svm->tsc_aux);
 	}
 	debug_addresses_load(svm->dr);
+	x87_pointers_overwrite();
 }
 
 static void svm_vcpu_unload(struct vcpu *vcpu)
@@ -185,16 +205,16 @@ static void svm_vcpu_unload(struct vcpu *vcpu)
 		svm->tsc_aux = rdmsr(MSR_TSC_AUX);
 	}
 	debug_addresses_save(svm->dr);
-	/* QEMU's emulation does not intercept XSETBV. */
-	vcpu->xcr0 = read_xcr0() & fpu_mask();
 }
 
 static void svm_describe(char *text, size_t size)
 {
-	format_text(text, size, "AMD-V: nested paging 2M%s, %u ASIDs, %s%sinjected interrupts",
+	format_text(text, size,
+		    "AMD-V: nested paging 2M%s, %u ASIDs, %s%sinjected interrupts; returns: %s%s",
 		    cpu_features_get()->has_pages_1g ? "+1G" : "", svm_features.asid_count,
 		    svm_features.has_flush_by_asid ? "flush by ASID, " : "",
-		    svm_features.has_next_rip ? "NRIP save, " : "");
+		    svm_features.has_next_rip ? "NRIP save, " : "", svm_speculation_describe(),
+		    svm_has_verw_at_entry ? "; VERW" : "");
 }
 
 const struct virt_backend svm_backend = {

@@ -13,6 +13,8 @@ struct svm_features {
 	uint32_t asid_count; /* 0 is the host's */
 	bool has_next_rip;
 	bool has_flush_by_asid;
+	bool has_invlpgb;
+	bool repeats_events; /* may deliver an injected interrupt again, even with interrupts off */
 };
 
 /* Of a physical CPU. */
