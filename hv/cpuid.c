@@ -35,6 +35,8 @@
  * SSE2. Machine checks are ring 0's, MCA has no bank. */
 #define LEAF1_EDX_HOST 0x078bebffU
 #define LEAF1_EDX_HTT  (1U << 28)
+/* Leaf 6 EAX: the timer never stops. Without this bit Linux keeps its periodic tick when idle. */
+#define LEAF6_EAX_ARAT (1U << 2)
 /* Leaf 7 EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA. */
 #define LEAF7_EBX_HOST	     0x219c03a9U
 #define LEAF7_EBX_TSC_ADJUST (1U << 1)
@@ -126,6 +128,7 @@ static void cpuid_leaf_basic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
 	case 1: cpuid_leaf_1(vcpu, r); break;
 	case 2: break;
 	case 4: r->eax &= 0x3fffU; break; /* caches, shared with nobody as far as it can tell */
+	case 6: *r = (struct cpuid_regs){.eax = LEAF6_EAX_ARAT}; break;
 	case 7: cpuid_leaf_7(subleaf, r); break;
 	case 0xb: cpuid_leaf_topology(vcpu, subleaf, r); break;
 	case 0xd: cpuid_leaf_xsave(subleaf, r); break;
