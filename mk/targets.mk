@@ -6,7 +6,7 @@ DEMO    ?= demo
 JOBS    ?= 2
 RUNFLAGS ?=
 
-.PHONY: all build-all deps-build deps image run test unit unit-run system fuzz bench lint format help clean
+.PHONY: all build-all deps-build deps image run test unit unit-run system fuzz bench bench-messages bench-linux lint format help clean
 
 all: deps-build
 	@$(MAKE) --no-print-directory build-all
@@ -78,10 +78,20 @@ fuzz: ## fuzz every parser of hostile input (FUZZ_SECONDS=60 for each)
 			$$(ls -d tests/fuzz/seeds/$$(basename $$target) 2>/dev/null) || exit 1; \
 	done
 
-bench: ## exits, ring-0 instructions, bytes copied per message; sizes (deterministic counts)
+bench: ## all figures: messages, start, sizes, Linux guests (deterministic counts)
+	@$(MAKE) --no-print-directory bench-messages
+	@$(MAKE) --no-print-directory bench-linux
+
+bench-messages: ## exits, ring-0 instructions, bytes copied per message; sizes
 	@tools/deps build run
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/images/bench.img $(BUILD)/images/bench-poll.img
 	@tests/bench/run $(BUILD) $(HV_SRCS)
+
+LINUX_FIGURES ?= work open
+bench-linux: ## Linux guests beside the machine itself, idle exits, open() (LINUX_FIGURES=work or open for one of them)
+	@tools/deps build run
+	@$(MAKE) --no-print-directory -j$(JOBS) $(addprefix $(BUILD)/images/,bench-linux.img bench-linux-direct.img bench-open.img)
+	@tests/bench/run-linux $(BUILD) $(LINUX_FIGURES)
 
 lint: ## format, self-standing headers, cppcheck, code lines of ring 0
 	@tools/deps build test
@@ -99,6 +109,6 @@ clean: ## remove what was built (the newlib cache stays)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' mk/targets.mk | sort -u | \
-		awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+		awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 -include $(sort $(ALL_OBJECTS:.o=.d))
