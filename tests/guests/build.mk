@@ -66,3 +66,4 @@ $(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/init
 SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux-panic.img)
 
 include tests/guests/linux/build.mk
+include tests/guests/agent/agent.mk

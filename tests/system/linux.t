@@ -4,13 +4,6 @@
 # each other, power-off, reboot.
 . tests/system/lib.sh
 
-# What Linux warns of by design: docs/linux-guests.md.
-known='ACPI: No IOAPIC entries present|ACPI: setting ELCR to'
-
-no_new_warnings() { # PARTITION
-	is "$(sed -n "s/^$1 *| .*init: warning: //p" "$log" | grep -vE "$known")" '' "$1: no warning but the known ones"
-}
-
 boot linux-boot 1 150
 is "$status" 0 'the guest switches itself off by ACPI'
 like '^linux +\| .*init: CPUs 1, clock (tsc|kvm-clock), year ([0-9]+), RTC \2-' 'one CPU, a clock, the machine'"'"'s date'
