@@ -124,11 +124,13 @@ static int64_t hypercall_policy(struct vcpu *vcpu, const uint64_t args[3])
 	if (in == NULL) {
 		return -MUX_EFAULT;
 	}
-	if (args[1] > 1) {
-		return -MUX_EINVAL;
-	}
 	memcpy(&rule, in, sizeof(rule));
-	return args[1] == 1 ? vsock_policy_add(&rule) : vsock_policy_remove(&rule);
+	switch (args[1]) {
+	case MUX_POLICY_REMOVE: return vsock_policy_remove(&rule);
+	case MUX_POLICY_ADD: return vsock_policy_add(&rule);
+	case MUX_POLICY_COUNT: return vsock_policy_count(&rule);
+	default: return -MUX_EINVAL;
+	}
 }
 
 static int64_t hypercall_machine_off(struct vcpu *vcpu, const uint64_t args[3])

@@ -46,35 +46,33 @@ void io_send_msi(void *owner, uint64_t address, uint32_t data)
 	}
 }
 
-static uint32_t port_read(struct partition *partition, uint16_t port, uint32_t size)
+/* The value that a read gives. */
+static uint32_t port_access(struct partition *partition, bool is_write, uint16_t port,
+			    uint32_t size, uint32_t value)
 {
-	uint32_t value = 0xffffffffU;
-
 	spin_lock(&partition->device_lock);
-	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
+	if ((uint16_t)(port - VUART_PORT_FIRST) >= VUART_PORT_COUNT) {
+		vpci_io(&partition->vpci, is_write, port, size, &value);
+	} else if (is_write) {
+		vuart_write(&partition->vuart, port, (uint8_t)value);
+	} else {
 		value = vuart_read(&partition->vuart, port);
-	} else if (!vpci_io_read(&partition->vpci, port, size, &value)) {
-		value = 0xffffffffU;
 	}
 	spin_unlock(&partition->device_lock);
 	return value;
 }
 
-static void port_write(struct partition *partition, uint16_t port, uint32_t size, uint32_t value)
+/* ACPI's sleep control and reset registers, and a panic that the guest tells
+ * (include/muxvisor/platform_ports.h). True: the partition stops. */
+static bool port_is_stop(struct vcpu *vcpu, const struct virt_exit *exit, uint8_t value)
 {
-	spin_lock(&partition->device_lock);
-	if ((uint16_t)(port - VUART_PORT_FIRST) < VUART_PORT_COUNT) {
-		vuart_write(&partition->vuart, port, (uint8_t)value);
-	} else {
-		vpci_io_write(&partition->vpci, port, size, value);
-	}
-	spin_unlock(&partition->device_lock);
-}
+	struct partition *partition = vcpu->partition;
+	uint16_t port = exit->io.port;
 
-/* ACPI's sleep control and reset registers (include/muxvisor/platform_ports.h). True: the partition
- * stops. */
-static bool port_is_stop(struct partition *partition, uint16_t port, uint8_t value)
-{
+	if (port == MUX_PORT_PANIC && (value & MUX_PANIC_PANICKED) != 0) {
+		vcpu_fault(vcpu, exit, "the guest's kernel panicked: its last lines stand above");
+		return true;
+	}
 	if (port == MUX_PORT_SLEEP_CONTROL && value == MUX_SLEEP_OFF) {
 		partition_exit(partition, 0);
 		return true;
@@ -98,6 +96,7 @@ enum vcpu_next exit_handle_io(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	struct partition *partition = vcpu->partition;
 	uint16_t queue;
+	uint32_t value;
 
 	if (exit->io.is_string) {
 		vcpu_fault(vcpu, exit, "string I/O at port 0x%x is not offered", exit->io.port);
@@ -110,16 +109,13 @@ enum vcpu_next exit_handle_io(struct vcpu *vcpu, const struct virt_exit *exit)
 		return VCPU_ADVANCE;
 	}
 	vcpu->counters.exits_by_kind[MUX_EXIT_KIND_IO]++;
-	if (exit->io.is_write &&
-	    port_is_stop(partition, exit->io.port, (uint8_t)vcpu->regs[REG_RAX])) {
+	if (exit->io.is_write && port_is_stop(vcpu, exit, (uint8_t)vcpu->regs[REG_RAX])) {
 		return VCPU_STOP;
 	}
-	if (exit->io.is_write) {
-		port_write(partition, exit->io.port, exit->io.size, (uint32_t)vcpu->regs[REG_RAX]);
-	} else {
-		vcpu->regs[REG_RAX] = merge_rax(vcpu->regs[REG_RAX],
-						port_read(partition, exit->io.port, exit->io.size),
-						exit->io.size);
+	value = port_access(partition, exit->io.is_write, exit->io.port, exit->io.size,
+			    (uint32_t)vcpu->regs[REG_RAX]);
+	if (!exit->io.is_write) {
+		vcpu->regs[REG_RAX] = merge_rax(vcpu->regs[REG_RAX], value, exit->io.size);
 	}
 	return VCPU_ADVANCE;
 }
@@ -138,7 +134,7 @@ static void register_set(struct vcpu *vcpu, uint8_t reg, uint64_t value)
 	}
 }
 
-/* One decoded MOV to or from a memory BAR. False: no BAR there. */
+/* One decoded MOV to or from a memory BAR or ECAM. False: nothing there. */
 static bool mmio_access(struct vcpu *vcpu, gpa_t address, const struct mmio_instruction *mov)
 {
 	struct partition *partition = vcpu->partition;
@@ -149,8 +145,7 @@ static bool mmio_access(struct vcpu *vcpu, gpa_t address, const struct mmio_inst
 		value = mmio_decode_store(mov, register_get(vcpu, mov->reg));
 	}
 	spin_lock(&partition->device_lock);
-	done = mov->is_write ? vpci_mmio_write(&partition->vpci, address, mov->size, value)
-			     : vpci_mmio_read(&partition->vpci, address, mov->size, &value);
+	done = vpci_memory(&partition->vpci, mov->is_write, address, mov->size, &value);
 	spin_unlock(&partition->device_lock);
 	if (done && !mov->is_write) {
 		register_set(vcpu, mov->reg, mmio_decode_load(mov, value));

@@ -40,7 +40,7 @@ $(BUILD)/images/%.img:
 
 # Debian's kernels, their modules and busybox, fetched once.
 LINUX := $(CACHE)/linux
-$(LINUX)/stamp:
+$(LINUX)/stamp: tools/deps
 	$(Q)CACHE=$(CACHE) tools/deps linux
 
 # guest_initrd NAME,KIND,INIT,FILE=/PATH...: $(BUILD)/linux/NAME, the initramfs of a guest with the kernel linux-image-KIND;

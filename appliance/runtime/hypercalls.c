@@ -84,12 +84,17 @@ int mux_partition_control(uint32_t cid, enum mux_control control)
 
 int mux_policy_add(const struct mux_rule_record *rule)
 {
-	return (int)hypercall(MUX_HC_POLICY, address_of(rule), 1, 0);
+	return (int)hypercall(MUX_HC_POLICY, address_of(rule), MUX_POLICY_ADD, 0);
 }
 
 int mux_policy_remove(const struct mux_rule_record *rule)
 {
-	return (int)hypercall(MUX_HC_POLICY, address_of(rule), 0, 0);
+	return (int)hypercall(MUX_HC_POLICY, address_of(rule), MUX_POLICY_REMOVE, 0);
+}
+
+int64_t mux_policy_count(const struct mux_rule_record *rule)
+{
+	return hypercall(MUX_HC_POLICY, address_of(rule), MUX_POLICY_COUNT, 0);
 }
 
 int mux_machine_off(int code)

@@ -59,6 +59,8 @@ int mux_partition_control(uint32_t cid, enum mux_control control);
 /* Manager right. */
 int mux_policy_add(const struct mux_rule_record *rule);
 int mux_policy_remove(const struct mux_rule_record *rule);
+/* Manager right. Packets that the rule has permitted; -ENOENT: no such rule. */
+int64_t mux_policy_count(const struct mux_rule_record *rule);
 /* Manager right. Flushes stdout; returns only when refused. */
 int mux_machine_off(int code);
 

@@ -80,7 +80,7 @@ void virtio_pci_init(struct virtio_pci *transport, const struct virtio_pci_setti
 /*
  * The hot path: whether a write to `port` (any size; the value does not matter) is a kick, and of
  * which queue. Only while DRIVER_OK is set and BAR 0 is enabled; otherwise the write goes through
- * vpci_io_write. No lock.
+ * vpci_io. No lock.
  */
 static inline bool virtio_pci_is_notify(const struct virtio_pci *transport, uint16_t port,
 					uint16_t *queue)

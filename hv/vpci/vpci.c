@@ -160,62 +160,51 @@ static bool is_config_address(uint16_t port, uint32_t size)
 	return is_inside(port, size, CONFIG_ADDRESS, 4) && !(port == RESET_CONTROL && size == 1);
 }
 
-/* CONFIG_DATA: a configuration cycle when CONFIG_ADDRESS enables it. */
-static void data_access(struct vpci *vpci, bool is_write, uint16_t port, uint32_t size,
-			uint32_t *value)
+static void config_access(struct vpci *vpci, bool is_write, uint32_t bdf, uint32_t offset,
+			  uint32_t size, uint64_t *value)
 {
-	uint32_t bdf = (vpci->address >> 8) & 0xffffU;
-	uint32_t offset = (vpci->address & 0xfcU) + (port & 3U);
-
-	if ((vpci->address & ADDRESS_ENABLE) == 0) {
-		return;
-	}
 	if (is_write) {
-		vpci_config_write(vpci, bdf, offset, size, *value);
+		vpci_config_write(vpci, bdf, offset, size, (uint32_t)*value);
 	} else {
 		*value = vpci_config_read(vpci, bdf, offset, size);
 	}
 }
 
-bool vpci_io_read(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t *value)
+bool vpci_io(struct vpci *vpci, bool is_write, uint16_t port, uint32_t size, uint32_t *value)
 {
-	uint64_t wide = all_ones(size);
+	uint64_t wide = (is_write ? *value : UINT32_MAX) & all_ones(size);
+	uint32_t bdf = (vpci->address >> 8) & 0xffffU;
 	bool is_handled = true;
 
-	*value = all_ones(size);
 	if (is_config_address(port, size)) {
-		*value = size == 4 ? vpci->address : *value;
-	} else if (is_inside(port, size, CONFIG_DATA, 4)) {
-		data_access(vpci, false, port, size, value);
-	} else {
-		is_handled = bar_access(vpci, true, false, port, size, &wide);
-		*value = (uint32_t)wide & all_ones(size);
+		if (size == 4 && is_write) {
+			vpci->address = (uint32_t)wide & ADDRESS_VALID;
+		} else if (size == 4) {
+			wide = vpci->address;
+		}
+	} else if (!is_inside(port, size, CONFIG_DATA, 4)) {
+		is_handled = bar_access(vpci, true, is_write, port, size, &wide);
+	} else if ((vpci->address & ADDRESS_ENABLE) != 0) {
+		config_access(vpci, is_write, bdf, (vpci->address & 0xfcU) + (port & 3U), size,
+			      &wide);
 	}
+	*value = (uint32_t)wide & all_ones(size);
 	return is_handled;
 }
 
-bool vpci_io_write(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t value)
+bool vpci_memory(struct vpci *vpci, bool is_write, gpa_t address, uint32_t size, uint64_t *value)
 {
-	uint64_t wide = value & all_ones(size);
+	uint64_t offset = address.value - VPCI_ECAM_FIRST;
 
-	if (is_config_address(port, size)) {
-		vpci->address = size == 4 ? value & ADDRESS_VALID : vpci->address;
-	} else if (is_inside(port, size, CONFIG_DATA, 4)) {
-		data_access(vpci, true, port, size, &value);
-	} else {
-		return bar_access(vpci, true, true, port, size, &wide);
+	if (offset >= VPCI_ECAM_SIZE) {
+		return bar_access(vpci, false, is_write, address.value, size, value);
 	}
+	if (size > 4 || offset % size != 0) {
+		return false;
+	}
+	config_access(vpci, is_write, (uint32_t)offset >> 12,
+		      (uint32_t)offset % EXTENDED_CONFIG_SIZE, size, value);
 	return true;
-}
-
-bool vpci_mmio_read(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t *value)
-{
-	return bar_access(vpci, false, false, address.value, size, value);
-}
-
-bool vpci_mmio_write(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t value)
-{
-	return bar_access(vpci, false, true, address.value, size, &value);
 }
 
 /* --- set-up --- */

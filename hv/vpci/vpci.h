@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual PCI of a partition: bus 0 by configuration mechanism #1 (PCI 3.0, 3.2.2.3.2), type 0
- * headers, capabilities and BARs. 00:00.0 is a host bridge; functions 00:01.0 to 00:03.0 are added
- * when the partition is built. No bridges, no interrupt pins, no expansion ROM.
+ * Virtual PCI of a partition: bus 0 by configuration mechanism #1 (PCI 3.0, 3.2.2.3.2) and by ECAM
+ * (PCI Express 3.0, 7.2.2), type 0 headers, capabilities and BARs. 00:00.0 is a host bridge;
+ * functions 00:01.0 to 00:03.0 are added when the partition is built. No bridges, no interrupt
+ * pins, no expansion ROM.
  *
- * The configuration-space functions know nothing of ports, so that an ECAM window can use them.
  * Locks: all functions need the partition's device lock, except in the build phase (init, add).
  */
 #ifndef HV_VPCI_VPCI_H
@@ -37,6 +37,9 @@
 #define VPCI_IO_LAST	  0xffffU
 #define VPCI_MEMORY_FIRST 0xc0000000U
 #define VPCI_MEMORY_LAST  0xfebfffffU
+/* The ECAM window of bus 0 lies in it and goes before BARs. */
+#define VPCI_ECAM_FIRST 0xf0000000U
+#define VPCI_ECAM_SIZE	0x100000U
 
 struct vpci_function;
 
@@ -87,16 +90,15 @@ void vpci_add(struct vpci *vpci, uint32_t number, struct vpci_function *function
 void vpci_reset(struct vpci *vpci);
 
 /*
- * Port accesses; size is 1, 2 or 4. true: handled (ports 0xcf8-0xcff, enabled I/O BARs). The byte
- * port 0xcf9 (reset control) is not handled here. Absent functions read as all ones.
+ * Port access; size is 1, 2 or 4. true: handled (ports 0xcf8-0xcff, enabled I/O BARs). The byte
+ * port 0xcf9 (reset control) is not handled here. A read of what is absent gives all ones; `value`
+ * may change at a write too.
  */
-bool vpci_io_read(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t *value);
-bool vpci_io_write(struct vpci *vpci, uint16_t port, uint32_t size, uint32_t value);
+bool vpci_io(struct vpci *vpci, bool is_write, uint16_t port, uint32_t size, uint32_t *value);
 
-/* Accesses to guest-physical addresses; size is 1, 2, 4 or 8. true: inside an enabled memory BAR.
- */
-bool vpci_mmio_read(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t *value);
-bool vpci_mmio_write(struct vpci *vpci, gpa_t address, uint32_t size, uint64_t value);
+/* Access to a guest-physical address; size is 1, 2, 4 or 8. true: inside an enabled memory BAR, or
+ * in the ECAM window with at most 4 bytes at a multiple of the size. */
+bool vpci_memory(struct vpci *vpci, bool is_write, gpa_t address, uint32_t size, uint64_t *value);
 
 /* Configuration space of bus/device/function `bdf` (bus << 8 | device << 3 | function); offset
  * below 4096, size 1, 2 or 4 and not across a dword. All ones where nothing is. */

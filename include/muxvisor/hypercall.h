@@ -52,12 +52,18 @@ enum mux_hypercall {
 	/* (cid, enum mux_control) -> 0. Manager right. -MUX_ENOENT: no such CID; -MUX_EBUSY: it is
 	 * already in that state or on its way; -MUX_EINVAL: the caller itself. */
 	MUX_HC_PARTITION_CONTROL = 5,
-	/* (gpa of struct mux_rule_record, 1 to add or 0 to remove) -> 0. Manager right.
+	/* (gpa of struct mux_rule_record, enum mux_policy) -> 0, or the count. Manager right.
 	 * -MUX_EEXIST: the rule is there; -MUX_ENOENT: no such rule, or no such CID;
 	 * -MUX_ENOSPC: MUX_RULES_MAX rules are in use. */
 	MUX_HC_POLICY = 6,
 	/* (code) does not return: powers the machine off with that exit code. Manager right. */
 	MUX_HC_MACHINE_OFF = 7,
+};
+
+enum mux_policy {
+	MUX_POLICY_REMOVE = 0,
+	MUX_POLICY_ADD = 1,
+	MUX_POLICY_COUNT = 2, /* packets that the rule has permitted */
 };
 
 enum mux_control {

@@ -15,4 +15,8 @@
 
 #define MUX_SLEEP_OFF 0x34U /* SLP_EN and SLP_TYP 5, which is what \_S5 gives: power off */
 
+/* QEMU, docs/specs/pvpanic: a guest's kernel tells that it panicked. */
+#define MUX_PORT_PANIC	   0x505U
+#define MUX_PANIC_PANICKED 0x01U
+
 #endif

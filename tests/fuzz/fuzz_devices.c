@@ -133,10 +133,8 @@ static void access_io(uint16_t port, uint32_t size, bool is_write, uint32_t valu
 
 	if (is_write && virtio_pci_is_notify(&transport, port, &queue)) {
 		virtio_pci_notify(&transport, queue);
-	} else if (is_write) {
-		vpci_io_write(&bus, port, size, value);
 	} else {
-		vpci_io_read(&bus, port, size, &value);
+		vpci_io(&bus, is_write, port, size, &value);
 	}
 }
 
@@ -175,7 +173,7 @@ static void run_step(const struct step *step, uint64_t *now)
 	bool is_write = (step->kind & 1U) != 0;
 	uint64_t value = step->value;
 
-	switch ((step->kind >> 1) % 6U) {
+	switch ((step->kind >> 1) % 7U) {
 	case 0: access_io(step->address, io_size, is_write, step->value); return;
 	case 1: /* configuration space of the device */
 		access_io(0xcf8, 4, true, 0x80000800U | (step->address & 0xfcU));
@@ -183,19 +181,19 @@ static void run_step(const struct step *step, uint64_t *now)
 			  is_write, step->value);
 		return;
 	case 2:
-		if (is_write) {
-			vpci_mmio_write(&bus, gpa(0xfe000000ULL + step->address), size,
-					value | value << 32);
-		} else {
-			vpci_mmio_read(&bus, gpa(0xfe000000ULL + step->address), size, &value);
-		}
+		value |= value << 32;
+		vpci_memory(&bus, is_write, gpa(0xfe000000ULL + step->address), size, &value);
 		return;
 	case 3:
 		*now += step->address;
 		access_apic(step->size == 0xff ? VLAPIC_MSR_TSC_DEADLINE : 0x800U + step->size,
 			    is_write, value, *now);
 		return;
-	case 4:
+	case 4: /* ECAM */
+		value |= value << 32;
+		vpci_memory(&bus, is_write, gpa(VPCI_ECAM_FIRST + step->address), size, &value);
+		return;
+	case 5:
 		if (is_write) {
 			vuart_write(&uart, step->address, (uint8_t)step->value);
 		} else {

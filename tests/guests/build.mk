@@ -62,6 +62,7 @@ $(eval $(call linux_initrd,amd64))
 
 $(eval $(call image,linux-boot,tests/guests/linux-boot.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/bare/echo-server.elf))
 $(eval $(call image,linux-two,tests/guests/linux-two.mux,$(BUILD)/linux/initrd-cloud-amd64 $(BUILD)/linux/initrd-amd64))
-SYSTEM_IMAGES += $(BUILD)/images/linux-boot.img $(BUILD)/images/linux-two.img
+$(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/initrd-cloud-amd64))
+SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux-panic.img)
 
 include tests/guests/linux/build.mk

@@ -134,6 +134,7 @@ for cpus in $cpu_counts; do
 	boot attack $cpus 240
 	is "$status" 0 "$cpus CPUs: the monitor is content"
 	like '^monitor +\| monitor: everything held$' "$cpus CPUs: no bystander has suffered"
+	like '^monitor +\| monitor: rule of CID 21 to 20 permitted [1-9][0-9]* packets$' "$cpus CPUs: the manager reads what a rule permitted"
 	check_memory
 	check_cpu
 	check_console

@@ -5,7 +5,7 @@
 . tests/system/lib.sh
 
 # What Linux warns of by design: docs/linux-guests.md.
-known='ACPI: No IOAPIC entries present|ACPI: setting ELCR to|fail to add MMCONFIG information'
+known='ACPI: No IOAPIC entries present|ACPI: setting ELCR to'
 
 no_new_warnings() { # PARTITION
 	is "$(sed -n "s/^$1 *| .*init: warning: //p" "$log" | grep -vE "$known")" '' "$1: no warning but the known ones"
@@ -21,6 +21,11 @@ done
 no_new_warnings linux
 unlike 'unchecked MSR access|WARNING: CPU|Call Trace|BUG:|Oops' 'nothing that the kernel did not expect'
 like 'partition linux exits with code 0' 'the partition ends with success'
+
+boot linux-panic 1 150
+is "$status" 1 'a panic is a failure'
+like '^linux +\| .*Kernel panic - not syncing: sysrq triggered crash' 'the last console lines tell of it'
+like "partition linux .*the guest's kernel panicked" 'ring 0 tells it, and stops the partition'
 
 if [ "${EMU#bochs}" != "$EMU" ] && [ -z "${LINUX_LONG:-}" ]; then
 	skip 9 'takes minutes in Bochs; LINUX_LONG=1 runs it'

@@ -116,14 +116,14 @@ static bool guest_out(uint32_t port, uint32_t size, uint32_t value)
 		virtio_pci_notify(&transport, queue);
 		return true;
 	}
-	return vpci_io_write(&bus, (uint16_t)port, size, value);
+	return vpci_io(&bus, true, (uint16_t)port, size, &value);
 }
 
 static uint32_t guest_in(uint32_t port, uint32_t size)
 {
 	uint32_t value = 0;
 
-	assert_true(vpci_io_read(&bus, (uint16_t)port, size, &value));
+	assert_true(vpci_io(&bus, false, (uint16_t)port, size, &value));
 	return value;
 }
 
@@ -246,14 +246,14 @@ static void driver_find(void)
 
 static void mmio_out(uint64_t address, uint32_t size, uint64_t value)
 {
-	assert_true(vpci_mmio_write(&bus, gpa(address), size, value));
+	assert_true(vpci_memory(&bus, true, gpa(address), size, &value));
 }
 
 static uint64_t mmio_in(uint64_t address, uint32_t size)
 {
 	uint64_t value = 0;
 
-	assert_true(vpci_mmio_read(&bus, gpa(address), size, &value));
+	assert_true(vpci_memory(&bus, false, gpa(address), size, &value));
 	return value;
 }
 

@@ -63,13 +63,13 @@ static uint32_t in(uint16_t port, uint32_t size)
 {
 	uint32_t value = 0;
 
-	assert_true(vpci_io_read(&bus, port, size, &value));
+	assert_true(vpci_io(&bus, false, port, size, &value));
 	return value;
 }
 
 static void out(uint16_t port, uint32_t size, uint32_t value)
 {
-	assert_true(vpci_io_write(&bus, port, size, value));
+	assert_true(vpci_io(&bus, true, port, size, &value));
 }
 
 static uint32_t config_in(uint32_t bdf, uint32_t offset, uint32_t size)
@@ -88,14 +88,14 @@ static bool io_hit(uint32_t port, uint32_t size)
 {
 	uint32_t value;
 
-	return vpci_io_read(&bus, (uint16_t)port, size, &value);
+	return vpci_io(&bus, false, (uint16_t)port, size, &value);
 }
 
 static bool mmio_hit(uint64_t address, uint32_t size)
 {
 	uint64_t value;
 
-	return vpci_mmio_read(&bus, gpa(address), size, &value);
+	return vpci_memory(&bus, false, gpa(address), size, &value);
 }
 
 /* pci_check_type1() of Linux, and its sanity check of bus 0. */
@@ -156,7 +156,7 @@ static void test_access_widths(void **state)
 	assert_int_equal(in(0xcf8, 4), 0x80001000);
 	assert_int_equal(in(0xcf8, 2), 0xffff);
 	assert_false(io_hit(0xcf9, 1));
-	assert_false(vpci_io_write(&bus, 0xcf9, 1, 6));
+	assert_false(vpci_io(&bus, true, 0xcf9, 1, &(uint32_t){6}));
 	assert_false(io_hit(0xcfe, 4)); /* across the end */
 	assert_false(io_hit(0xcf7, 4));
 	/* Without the enable bit there is no configuration cycle. */
@@ -205,13 +205,45 @@ static void test_bar_access(void **state)
 	assert_false(io_hit(IO_BASE - 1, 1));
 	config_out(BDF, 4, 2, VPCI_COMMAND_MEMORY);
 	assert_false(io_hit(IO_BASE, 1));
-	assert_true(vpci_mmio_read(&bus, gpa(MEM_BASE + 0x1ff8), 8, &value));
+	assert_true(vpci_memory(&bus, false, gpa(MEM_BASE + 0x1ff8), 8, &value));
 	assert_true(value == 0x8877665544332211ULL);
-	assert_true(vpci_mmio_write(&bus, gpa(MEM_BASE), 8, ~0ULL));
+	value = ~0ULL;
+	assert_true(vpci_memory(&bus, true, gpa(MEM_BASE), 8, &value));
 	assert_memory_equal(last, ((uint32_t[]){1, 0, 8, 1}), sizeof(last));
 	assert_false(mmio_hit(MEM_BASE + 0x1ffc, 8));
 	assert_false(mmio_hit(MEM_BASE + MEM_SIZE, 1));
 	assert_false(mmio_hit((1ULL << 32) + MEM_BASE, 4));
+}
+
+/* The same configuration space through memory; it goes before a BAR that was placed over it. */
+static void test_ecam(void **state)
+{
+	(void)state;
+	const uint64_t header = VPCI_ECAM_FIRST + (DEVICE << 15);
+	uint64_t value = 0;
+
+	assert_true(vpci_memory(&bus, false, gpa(header), 4, &value));
+	assert_int_equal(value, 0x12345678);
+	assert_true(vpci_memory(&bus, false, gpa(header + 2), 2, &value));
+	assert_int_equal(value, 0x1234);
+	assert_true(vpci_memory(&bus, false, gpa(header + 0x100), 4, &value));
+	assert_int_equal(value, 0); /* no extended capabilities */
+	assert_true(vpci_memory(&bus, false, gpa(header + 0x1000), 4, &value));
+	assert_int_equal(value, 0xffffffff); /* no function 1 */
+	assert_true(vpci_memory(&bus, false, gpa(VPCI_ECAM_FIRST + 0xffffc), 4, &value));
+	assert_int_equal(value, 0xffffffff);
+	value = VPCI_COMMAND_MEMORY;
+	assert_true(vpci_memory(&bus, true, gpa(header + VPCI_COMMAND), 2, &value));
+	assert_int_equal(config_in(BDF, VPCI_COMMAND, 2), VPCI_COMMAND_MEMORY);
+	assert_true(mmio_hit(MEM_BASE, 4));
+	config_out(BDF, VPCI_BAR0 + 4, 4, VPCI_ECAM_FIRST);
+	assert_true(vpci_memory(&bus, false, gpa(header), 4, &value));
+	assert_int_equal(value, 0x12345678);
+	assert_false(mmio_hit(header, 8));
+	assert_false(mmio_hit(header + 1, 2));
+	assert_false(mmio_hit(header + 2, 4));
+	assert_false(mmio_hit(VPCI_ECAM_FIRST - 4, 8));
+	assert_false(mmio_hit(VPCI_ECAM_FIRST + VPCI_ECAM_SIZE, 4));
 }
 
 static void test_relocation(void **state)
@@ -281,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup(test_access_widths, setup),
 		cmocka_unit_test_setup(test_bar_sizing, setup),
 		cmocka_unit_test_setup(test_bar_access, setup),
+		cmocka_unit_test_setup(test_ecam, setup),
 		cmocka_unit_test_setup(test_relocation, setup),
 		cmocka_unit_test_setup(test_overlap, setup),
 		cmocka_unit_test_setup(test_reset, setup),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsdt.hex"
+#include "hv/vpci/vpci.h"
 #include "muxvisor/manifest.h"
 #include "muxvisor/platform_ports.h"
 
@@ -90,21 +91,34 @@ struct madt { /* 5.2.12 */
 	struct madt_lapic lapics[MUX_VCPUS_MAX];
 } __attribute__((packed));
 
+struct mcfg { /* PCI Firmware Specification 3.2, 4.1.2 */
+	struct table_header header;
+	uint8_t reserved[8];
+	uint64_t base;
+	uint16_t segment;
+	uint8_t first_bus;
+	uint8_t last_bus;
+	uint8_t reserved1[4];
+} __attribute__((packed));
+
 struct xsdt { /* 5.2.8 */
 	struct table_header header;
 	uint64_t fadt;
 	uint64_t madt;
+	uint64_t mcfg;
 } __attribute__((packed));
 
 struct tables {
 	struct rsdp rsdp;
 	uint8_t pad0[28];
 	struct xsdt xsdt;
-	uint8_t pad1[12];
+	uint8_t pad1[4];
 	struct fadt fadt;
 	uint8_t pad2[12];
 	struct madt madt;
 	uint8_t pad3[20];
+	struct mcfg mcfg;
+	uint8_t pad4[4];
 	uint8_t dsdt[sizeof(dsdt_aml_code)];
 } __attribute__((packed));
 
@@ -114,9 +128,11 @@ _Static_assert(offsetof(struct fadt, century) == 108 && offsetof(struct fadt, re
 		       offsetof(struct fadt, x_dsdt) == 140 &&
 		       offsetof(struct fadt, sleep_control) == 244,
 	       "FADT fields");
+_Static_assert(sizeof(struct mcfg) == 60, "MCFG");
 _Static_assert(sizeof(struct tables) <= ACPI_TABLES_SIZE, "the tables fit");
 _Static_assert(offsetof(struct tables, xsdt) % 8 == 0 && offsetof(struct tables, fadt) % 8 == 0 &&
 		       offsetof(struct tables, madt) % 8 == 0 &&
+		       offsetof(struct tables, mcfg) % 8 == 0 &&
 		       offsetof(struct tables, dsdt) % 8 == 0,
 	       "tables are aligned");
 
@@ -193,17 +209,25 @@ static void fill_madt(struct madt *madt, uint32_t vcpu_count)
 	finish_table(&madt->header, "APIC", 5, (uint32_t)(sizeof(*madt) - unused));
 }
 
+static void fill_mcfg(struct mcfg *mcfg)
+{
+	mcfg->base = VPCI_ECAM_FIRST;
+	finish_table(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
+}
+
 void acpi_tables_fill(uint8_t area[ACPI_TABLES_SIZE], uint32_t vcpu_count)
 {
 	struct tables tables = {
 		.xsdt.fadt = ACPI_TABLES_GPA + offsetof(struct tables, fadt),
 		.xsdt.madt = ACPI_TABLES_GPA + offsetof(struct tables, madt),
+		.xsdt.mcfg = ACPI_TABLES_GPA + offsetof(struct tables, mcfg),
 	};
 
 	fill_rsdp(&tables.rsdp);
 	finish_table(&tables.xsdt.header, "XSDT", 1, sizeof(tables.xsdt));
 	fill_fadt(&tables.fadt);
 	fill_madt(&tables.madt, vcpu_count);
+	fill_mcfg(&tables.mcfg);
 	memcpy(tables.dsdt, dsdt_aml_code, sizeof(tables.dsdt));
 	memset(area, 0, ACPI_TABLES_SIZE);
 	memcpy(area, &tables, sizeof(tables));

@@ -25,7 +25,31 @@ DefinitionBlock ("", "DSDT", 2, "MUXVSR", "PLATFORM", 1)
 					0, 0x1000, 0xffff, 0, 0xf000)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,
-					0, 0xc0000000, 0xfebfffff, 0, 0x3ec00000)
+					0, 0xc0000000, 0xefffffff, 0, 0x30000000)
+				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+					NonCacheable, ReadWrite,
+					0, 0xf0100000, 0xfebfffff, 0, 0x0eb00000)
+			})
+		}
+
+		/* PCI Firmware Specification 3.2, 4.1.2: the window of MCFG is reserved here. */
+		Device (ECAM)
+		{
+			Name (_HID, EisaId ("PNP0C02"))
+			Name (_CRS, ResourceTemplate ()
+			{
+				Memory32Fixed (ReadWrite, 0xf0000000, 0x00100000)
+			})
+		}
+
+		/* A panic is told at this port (QEMU, docs/specs/pvpanic). */
+		Device (PEVT)
+		{
+			Name (_HID, "QEMU0001")
+			Name (_STA, 0x0f)
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x0505, 0x0505, 1, 1)
 			})
 		}
 

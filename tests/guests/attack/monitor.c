@@ -9,6 +9,7 @@
  */
 #include "appliance/runtime/mux.h"
 
+#include <errno.h>
 #include <linux/vm_sockets.h>
 #include <poll.h>
 #include <stdio.h>
@@ -212,6 +213,22 @@ static void check_partitions(int argc, char **argv)
 	}
 }
 
+/* What rules have permitted, and rules that come and go. */
+static void check_policy(void)
+{
+	const struct mux_rule_record used = {21, 20, 9000, 9000};
+	const struct mux_rule_record extra = {21, 22, 7, 7};
+	int64_t count = mux_policy_count(&used);
+	bool is_right = count > 0 && mux_policy_count(&extra) == -ENOENT &&
+			mux_policy_add(&extra) == 0 && mux_policy_count(&extra) == 0 &&
+			mux_policy_add(&extra) == -EEXIST && mux_policy_remove(&extra) == 0 &&
+			mux_policy_remove(&extra) == -ENOENT;
+
+	printf("monitor: %srule of CID 21 to 20 permitted %u packets\n", is_right ? "" : "FAILED ",
+	       (unsigned)count);
+	has_failed |= !is_right;
+}
+
 static int open_listener(void)
 {
 	struct sockaddr_vm address = {
@@ -245,6 +262,7 @@ int main(int argc, char **argv)
 		look_at_all();
 	}
 	check_partitions(argc, argv);
+	check_policy();
 	printf("monitor: %s\n", has_failed ? "FAILED" : "everything held");
 	mux_machine_off(has_failed ? 1 : 0);
 	return 1;

@@ -540,6 +540,7 @@ static const char *missing_rights(void)
 	} calls[] = {
 		{MUX_HC_POLICY, (uint64_t)(uintptr_t)&rule, 1, 0},
 		{MUX_HC_POLICY, (uint64_t)(uintptr_t)&rule, 0, 0},
+		{MUX_HC_POLICY, (uint64_t)(uintptr_t)&rule, 2, 0},
 		{MUX_HC_PARTITION_CONTROL, 2, MUX_CONTROL_STOP, 0},
 		{MUX_HC_PARTITION_CONTROL, 20, MUX_CONTROL_RESTART, 0},
 		{MUX_HC_PARTITION_CONTROL, mux_cid(), MUX_CONTROL_RESTART, 0},
