@@ -66,3 +66,11 @@ $(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/init
 SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux-panic.img)
 
 include tests/guests/linux/build.mk
+
+# ClamAV in a Linux partition that is killed and started again.
+ifeq ($(CLAMAV_PRESENT),yes)
+$(eval $(call clamav_initrd,initrd-clamav-restart,tests/guests/clamav-restart-policy.conf,$(CORPUS)/signatures))
+$(eval $(call image,clamav-restart,tests/guests/clamav-restart.mux,$(BUILD)/linux/initrd-clamav-restart $(CORPUS)/stamp \
+	$(addprefix $(BUILD)/bare/,manager.elf guest.elf chaos.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/clamav-restart.img
+endif
