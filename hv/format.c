@@ -62,16 +62,13 @@ static void put_number(struct output *out, struct directive *d, uint64_t value, 
 		digits[--at] = "0123456789abcdef"[value % base];
 		value /= base;
 	} while (value != 0);
-	if (d->is_zero && !d->is_left) {
-		if (is_negative) {
-			put_char(out, '-');
-		}
-		size_t length = sizeof(digits) - at + (is_negative ? 1 : 0);
+	if (is_negative) {
+		digits[--at] = '-';
+	} else if (d->is_zero) {
+		size_t length = sizeof(digits) - at;
 
 		put_repeated(out, '0', d->width > length ? d->width - length : 0);
 		d->width = 0;
-	} else if (is_negative) {
-		digits[--at] = '-';
 	}
 	put_padded(out, d, digits + at, sizeof(digits) - at);
 }
@@ -95,16 +92,9 @@ static struct directive parse_directive(const char **format, va_list *args)
 		d.is_zero |= **format == '0';
 	}
 	d.width = parse_number(format);
-	if (**format == '.') {
-		(*format)++;
-		if (**format == '*') {
-			int precision = va_arg(*args, int);
-
-			(*format)++;
-			d.precision = precision < 0 ? SIZE_MAX : (size_t)precision;
-		} else {
-			d.precision = parse_number(format);
-		}
+	if ((*format)[0] == '.' && (*format)[1] == '*') {
+		*format += 2;
+		d.precision = (size_t)va_arg(*args, int);
 	}
 	for (; **format == 'l' || **format == 'z'; (*format)++) {
 		d.longs++;

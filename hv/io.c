@@ -5,10 +5,14 @@
  */
 #include "hv/exit.h"
 
+#include "arch/x86_64/io.h"
 #include "hv/mmio_decode.h"
 #include "hv/partition.h"
 #include "hv/vpci/virtio_pci.h"
 #include "muxvisor/platform_ports.h"
+
+#define PORT_CLOCK_INDEX 0x70U
+#define PORT_CLOCK_DATA	 0x71U
 
 static void sipi_send(struct vcpu *target, uint32_t sipi)
 {
@@ -46,12 +50,36 @@ void io_send_msi(void *owner, uint64_t address, uint32_t data)
 	}
 }
 
+/*
+ * The machine's real-time clock (MC146818), which nobody sets and which has no alarm here: seconds,
+ * minutes, hours, day of week, day, month, year; A (update in progress), B (format), D (valid);
+ * century. The lock makes one step of the two accesses.
+ */
+static uint8_t clock_read(uint8_t index)
+{
+	static struct spinlock lock;
+	uint8_t value = 0;
+
+	index &= 0x7fU; /* bit 7 masks NMIs: not a partition's business */
+	if (index < 64 && (((1ULL << 0x32 | 0x2fd5ULL) >> index) & 1) != 0) {
+		spin_lock(&lock);
+		outb(PORT_CLOCK_INDEX, index);
+		value = inb(PORT_CLOCK_DATA);
+		spin_unlock(&lock);
+	}
+	return value;
+}
+
 /* The value that a read gives. */
 static uint32_t port_access(struct partition *partition, bool is_write, uint16_t port,
 			    uint32_t size, uint32_t value)
 {
 	spin_lock(&partition->device_lock);
-	if ((uint16_t)(port - VUART_PORT_FIRST) >= VUART_PORT_COUNT) {
+	if (port == PORT_CLOCK_INDEX && is_write) {
+		partition->clock_index = (uint8_t)value;
+	} else if (port == PORT_CLOCK_DATA && !is_write) {
+		value = clock_read(partition->clock_index);
+	} else if ((uint16_t)(port - VUART_PORT_FIRST) >= VUART_PORT_COUNT) {
 		vpci_io(&partition->vpci, is_write, port, size, &value);
 	} else if (is_write) {
 		vuart_write(&partition->vuart, port, (uint8_t)value);

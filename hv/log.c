@@ -30,30 +30,12 @@ static void write_line(const char *level, const char *format, va_list args)
 	console_write(line, length);
 }
 
-void log_info(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	write_line("", format, args);
-	va_end(args);
-}
-
-void log_warn(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	write_line("warning: ", format, args);
-	va_end(args);
-}
-
-void log_error(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	write_line("error: ", format, args);
+	write_line(level, format, args);
 	va_end(args);
 }
 

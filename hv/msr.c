@@ -31,7 +31,9 @@ static int msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	case MSR_EFER: *value = virt->register_read(vcpu, VIRT_EFER); return 0;
 	case MSR_PAT: *value = virt->register_read(vcpu, VIRT_PAT); return 0;
 	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return 0;
+	case MSR_HWCR: *value = HWCR_TSC_FREQ_SEL; return 0;
 	case MSR_BIOS_SIGN_ID:
+	case MSR_NB_CFG:
 	case MSR_TSC_ADJUST:
 	case MSR_INT_PENDING:
 	case MSR_MCG_CAP:
@@ -110,6 +112,7 @@ static int msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 							  sizeof(handoff->clock_system));
 	case MSR_TSC_ADJUST: return value == 0 ? 0 : -EINVAL;
 	case MSR_MISC_ENABLE:
+	case MSR_NB_CFG:
 	case MSR_BIOS_SIGN_ID: return 0;
 	default: return -EINVAL;
 	}

@@ -32,7 +32,8 @@ struct partition {
 	void *backend; /* nested page tables */
 	uint64_t nested_root;
 
-	struct spinlock device_lock; /* vpci, vuart */
+	struct spinlock device_lock; /* vpci, vuart, clock_index */
+	uint8_t clock_index;	     /* of the real-time clock's register */
 	struct vpci vpci;
 	struct vuart vuart;
 	struct virtio_pci transport; /* of the vsock device */

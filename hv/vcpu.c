@@ -246,7 +246,7 @@ uint32_t vcpu_fetch(struct vcpu *vcpu, uint8_t bytes[GUEST_WALK_FETCH_MAX])
 	uint64_t address = virt->register_read(vcpu, VIRT_RIP);
 	int count;
 
-	if ((state.efer & (1U << 10)) == 0) { /* not in long mode: CS has a base */
+	if (virt->register_read(vcpu, VIRT_IS_64BIT) == 0) { /* CS has a base */
 		address = (uint32_t)(address + virt->register_read(vcpu, VIRT_CS_BASE));
 	}
 	count = guest_walk_fetch(&vcpu->partition->mem, &state, address, bytes);

@@ -245,11 +245,31 @@ static int ops_process_next(void *os, uint64_t *cursor, struct agent_process *pr
 	return 1;
 }
 
-static int ops_process_stop(void *os, uint32_t pid)
+/* Process numbers are not used again, but for a start that is not this one's the answer is the same
+ * as elsewhere. */
+static int ops_process_control(void *os, enum mux_verb verb, const struct agent_process_name *name,
+			       char *image)
 {
 	struct guest *guest = os;
+	struct process *process =
+		name->pid != 0 ? process_find(&guest->processes, name->pid) : NULL;
 
-	return process_stop(&guest->processes, pid);
+	if (process == NULL) {
+		return -ESRCH;
+	}
+	if (name->alive_us != 0 ? process->start_us > name->alive_us
+				: process->start_us != name->start_us) {
+		return -ESTALE;
+	}
+	snprintf(image, AGENT_PATH_MAX, "%s", process->image);
+	if (process->pid == PROCESS_FIRST_PID) {
+		return -EOPNOTSUPP;
+	}
+	if (verb == MUX_VERB_PROCESS_KILL) {
+		return process_stop(&guest->processes, process->pid);
+	}
+	process->is_paused = verb == MUX_VERB_PROCESS_STOP;
+	return 0;
 }
 
 const struct agent_os_ops guest_agent_ops = {
@@ -269,5 +289,5 @@ const struct agent_os_ops guest_agent_ops = {
 	.rename = ops_rename,
 	.restore = ops_restore,
 	.process_next = ops_process_next,
-	.process_stop = ops_process_stop,
+	.process_control = ops_process_control,
 };

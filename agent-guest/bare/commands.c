@@ -18,6 +18,7 @@ static void begin_call(struct guest *guest, struct task *task, enum vfs_action a
 	task->call.flags = flags;
 	task->call.path = path;
 	task->call.pid = task->process->pid;
+	task->call.start_us = task->process->start_us;
 	task->call.process = task->process->image;
 	vfs_start(&guest->vfs, &task->call);
 }

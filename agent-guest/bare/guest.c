@@ -189,7 +189,9 @@ bool guest_run(struct guest *guest)
 
 	end_stopped(guest);
 	for (unsigned i = 0; i < TASK_MAX; i++) {
-		if (guest->tasks.task[i].process != NULL) {
+		const struct process *process = guest->tasks.task[i].process;
+
+		if (process != NULL && (!process->is_paused || process->stop_wanted)) {
 			again = task_run(guest, &guest->tasks.task[i]) || again;
 		}
 	}
@@ -198,7 +200,7 @@ bool guest_run(struct guest *guest)
 
 static uint64_t task_deadline(const struct task *task, uint64_t now_us)
 {
-	if (task->process == NULL || !task->is_running) {
+	if (task->process == NULL || !task->is_running || task->process->is_paused) {
 		return UINT64_MAX;
 	}
 	if (task->line.command == SCRIPT_SLEEP) {

@@ -4,9 +4,10 @@
  *   files=MODULE[:DIRECTORY]  a tar archive, put below DIRECTORY (default /); may be given again
  *   workload=MODULE           the workload script
  *   manager=CID               default 2
- *   forbid=VERB,VERB...       access verbs that services may not use, as in "forbid=WRITE,DELETE"
- * Exit code 0: the workload ended and all its expectations held; 1: not all held; 2: wrong
- * arguments or modules.
+ *   forbid=VERB,VERB...       access verbs that no service may use, as in "forbid=write,delete"
+ *   grant=CID:VERB,VERB...    all that the service at this CID may use; "others" instead of the
+ * CID: services that have no grant of their own Exit code 0: the workload ended and all its
+ * expectations held; 1: not all held; 2: wrong arguments or modules.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,41 +50,27 @@ static const char *value_of(const char *argument, const char *key)
 		       : NULL;
 }
 
-static bool forbid(const char *list, uint64_t *verbs)
-{
-	while (*list != '\0') {
-		size_t length = strcspn(list, ",");
-		uint16_t verb = 0;
-
-		while (verb < MUX_VERBS && (strncmp(list, wire_verb_name(verb), length) != 0 ||
-					    wire_verb_name(verb)[length] != '\0')) {
-			verb++;
-		}
-		if (verb == MUX_VERBS) {
-			printf("forbid: unknown verb in %s\n", list);
-			return false;
-		}
-		*verbs &= ~(1ULL << verb);
-		list += length + (list[length] == ',' ? 1 : 0);
-	}
-	return true;
-}
-
 static bool configure(int argc, char **argv, struct agent_config *config)
 {
+	char error[GRANTS_ERROR_MAX];
+
 	*config = (struct agent_config){.name = argv[0],
 					.version = VERSION_TEXT,
 					.manager_cid = MUX_CID_MANAGER,
 					.manager_port = MUX_PORT_MANAGER,
-					.verbs = (1ULL << MUX_VERBS) - 1};
+					.verbs = GRANTS_ALL};
+	grants_init(&config->grants);
 	for (int i = 1; i < argc; i++) {
 		const char *cid = value_of(argv[i], "manager");
-		const char *list = value_of(argv[i], "forbid");
+		const char *forbid = value_of(argv[i], "forbid");
+		const char *grant = value_of(argv[i], "grant");
 
 		if (cid != NULL) {
 			config->manager_cid = (uint32_t)strtoul(cid, NULL, 10);
-		} else if (list != NULL) {
-			if (!forbid(list, &config->verbs)) {
+		} else if (forbid != NULL || grant != NULL) {
+			if ((forbid != NULL ? grants_forbid(&config->grants, forbid, error)
+					    : grants_add(&config->grants, grant, error)) != 0) {
+				printf("%s: %s\n", argv[i], error);
 				return false;
 			}
 		} else if (value_of(argv[i], "files") == NULL &&
@@ -147,7 +134,7 @@ static bool load(int argc, char **argv)
 	}
 	if (workload == NULL) {
 		puts("usage: files=MODULE[:DIRECTORY]... workload=MODULE [manager=CID] "
-		     "[forbid=VERB,...]");
+		     "[forbid=VERB,...] [grant=CID:VERB,...]");
 		return false;
 	}
 	module = find_module(workload, &size);

@@ -21,19 +21,22 @@ struct process *process_start(struct process_table *table, const char *image, ui
 	if (process == NULL) {
 		return NULL;
 	}
+	/* | 1: a start of 0 would say that it is not known. */
 	*process = (struct process){.pid = ++table->last_pid,
 				    .parent = parent,
-				    .start_us = table->vfs->now(table->vfs->clock).us,
+				    .start_us = table->vfs->now(table->vfs->clock).us | 1,
 				    .is_task = is_task};
 	snprintf(process->image, sizeof(process->image), "%s", image);
 	table->used++;
-	vfs_tell_process(table->vfs, MUX_EVENT_PROCESS_START, process->pid, process->image);
+	vfs_tell_process(table->vfs, MUX_EVENT_PROCESS_START, process->pid, process->start_us,
+			 process->image);
 	return process;
 }
 
 void process_end(struct process_table *table, struct process *process)
 {
-	vfs_tell_process(table->vfs, MUX_EVENT_PROCESS_STOP, process->pid, process->image);
+	vfs_tell_process(table->vfs, MUX_EVENT_PROCESS_STOP, process->pid, process->start_us,
+			 process->image);
 	process->pid = 0;
 	table->used--;
 }

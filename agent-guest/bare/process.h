@@ -16,9 +16,10 @@
 struct process {
 	uint32_t pid; /* 0: free slot */
 	uint32_t parent;
-	uint64_t start_us;
-	bool is_task;	  /* a script: its task ends it */
-	bool stop_wanted; /* is_task: to end as soon as nothing waits */
+	uint64_t start_us; /* not 0 */
+	bool is_task;	   /* a script: its task ends it */
+	bool stop_wanted;  /* is_task: to end as soon as nothing waits */
+	bool is_paused;	   /* is_task: begins no other command until it may go on */
 	char image[PROCESS_IMAGE_MAX];
 };
 
@@ -36,7 +37,7 @@ struct process *process_start(struct process_table *table, const char *image, ui
 			      bool is_task);
 void process_end(struct process_table *table, struct process *process);
 
-/* Stops it: at once, or as soon as its task does not wait. 0; -ESRCH; -EPERM: the first process. */
+/* Ends it: at once, or as soon as its task does not wait. 0; -ESRCH; -EPERM: the first process. */
 int process_stop(struct process_table *table, uint32_t pid);
 
 struct process *process_find(struct process_table *table, uint32_t pid);

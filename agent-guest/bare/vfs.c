@@ -63,6 +63,7 @@ static void tell(struct vfs *vfs, struct vfs_call *call, enum mux_event_kind kin
 				    .file_version = call->node->version,
 				    .size = call->node->size,
 				    .pid = call->pid,
+				    .start_us = call->start_us,
 				    .path = path,
 				    .path2 = path2,
 				    .process = call->process};
@@ -112,11 +113,16 @@ void vfs_decide(struct vfs *vfs, uint64_t cookie, const struct agent_decision *d
 	}
 }
 
-void vfs_tell_process(struct vfs *vfs, enum mux_event_kind kind, uint32_t pid, const char *image)
+void vfs_tell_process(struct vfs *vfs, enum mux_event_kind kind, uint32_t pid, uint64_t start_us,
+		      const char *image)
 {
 	struct agent_decision decision;
-	struct agent_event event = {
-		.kind = kind, .pid = pid, .path = image, .path2 = "", .process = image};
+	struct agent_event event = {.kind = kind,
+				    .pid = pid,
+				    .start_us = start_us,
+				    .path = image,
+				    .path2 = "",
+				    .process = image};
 
 	(void)agent_notify(vfs->agent, &event, vfs->now(vfs->clock), &decision);
 }

@@ -42,6 +42,7 @@ struct vfs_call {
 	enum vfs_action action;
 	uint32_t flags;
 	uint32_t pid;
+	uint64_t start_us;     /* when pid started */
 	const char *process;   /* image of pid */
 	const char *path;      /* not for CLOSE */
 	const char *path2;     /* RENAME: the new name */
@@ -91,6 +92,7 @@ int vfs_write(struct vfs *vfs, struct vfs_file *file, uint64_t offset, const voi
 void vfs_decide(struct vfs *vfs, uint64_t cookie, const struct agent_decision *decision);
 
 /* Tells the agent of a process that started or stopped: a report, nothing waits. */
-void vfs_tell_process(struct vfs *vfs, enum mux_event_kind kind, uint32_t pid, const char *image);
+void vfs_tell_process(struct vfs *vfs, enum mux_event_kind kind, uint32_t pid, uint64_t start_us,
+		      const char *image);
 
 #endif

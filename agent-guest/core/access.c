@@ -3,6 +3,7 @@
 #include "agent-guest/core/access.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent-guest/core/agent.h"
@@ -13,6 +14,7 @@
 struct job {
 	const struct wire_access *access;
 	struct access_request *request;
+	struct agent_process_name process; /* of PROCESS_STOP, RESUME and KILL */
 	char *path;
 	char *path2;
 };
@@ -38,13 +40,21 @@ static int copy_path(char to[AGENT_PATH_MAX], struct wire_string from)
 	return from.size == 0 || from.data[0] == '/' ? 0 : -EINVAL;
 }
 
-static int open_handle(struct agent *agent, const struct service *service, uint64_t handle,
-		       void **file)
+/* The operation that a handle names, while this service is asked about it; else NULL. */
+static const struct pending_op *find_asked(struct agent *agent, const struct service *service,
+					   uint64_t handle)
 {
 	const struct pending_op *op = pending_find(&agent->pending, handle);
 
-	if (op == NULL || op->file == NULL ||
-	    op->ask[service - agent->service].state != PENDING_SENT) {
+	return op != NULL && op->ask[service - agent->service].state == PENDING_SENT ? op : NULL;
+}
+
+static int open_handle(struct agent *agent, const struct service *service, uint64_t handle,
+		       void **file)
+{
+	const struct pending_op *op = find_asked(agent, service, handle);
+
+	if (op == NULL || op->file == NULL) {
 		return -ENOENT;
 	}
 	agent->ops->hold(agent->os, op->file);
@@ -171,6 +181,27 @@ static int do_with_paths(struct agent *agent, const struct job *job)
 				  (job->access->flags & MUX_ACCESS_DIRECTORY) != 0);
 }
 
+/* `job->path` gets the image, for the audit. */
+static int do_with_process(struct agent *agent, const struct service *service, struct job *job)
+{
+	const struct wire_access *access = job->access;
+	const struct pending_op *op;
+
+	job->process = (struct agent_process_name){.pid = (uint32_t)access->offset,
+						   .start_us = access->length};
+	if (access->handle != 0) {
+		op = find_asked(agent, service, access->handle);
+		if (op == NULL) {
+			return -ENOENT;
+		}
+		job->process = (struct agent_process_name){.pid = op->event.pid,
+							   .start_us = op->event.start_us,
+							   .alive_us = op->event.alive_us};
+	}
+	return agent->ops->process_control(agent->os, (enum mux_verb)access->verb, &job->process,
+					   job->path);
+}
+
 static int carry_out(struct agent *agent, const struct service *service, struct job *job)
 {
 	int error = copy_path(job->path, job->access->path);
@@ -186,34 +217,58 @@ static int carry_out(struct agent *agent, const struct service *service, struct 
 	case MUX_VERB_RESTORE: return do_with_paths(agent, job);
 	case MUX_VERB_PROCESSES: return 0;
 	case MUX_VERB_PROCESS_STOP:
-		return job->access->offset > UINT32_MAX
-			       ? -ESRCH
-			       : agent->ops->process_stop(agent->os, (uint32_t)job->access->offset);
+	case MUX_VERB_PROCESS_RESUME:
+	case MUX_VERB_PROCESS_KILL: return do_with_process(agent, service, job);
 	default: return do_with_object(agent, service, job);
 	}
 }
 
-/* The event that the change would have been had a program made it. */
+/* ---- audit ---- */
+
+/* The event that it would have been had a program done it. */
 static enum mux_event_kind event_of(uint16_t verb)
 {
 	switch (verb) {
+	case MUX_VERB_READ:
+	case MUX_VERB_LIST:
+	case MUX_VERB_STAT: return MUX_EVENT_OPEN;
 	case MUX_VERB_WRITE: return MUX_EVENT_WRITE;
 	case MUX_VERB_CREATE: return MUX_EVENT_CREATE;
 	case MUX_VERB_DELETE: return MUX_EVENT_DELETE;
-	case MUX_VERB_PROCESS_STOP: return MUX_EVENT_PROCESS_STOP;
+	case MUX_VERB_PROCESSES:
+	case MUX_VERB_PROCESS_RESUME: return MUX_EVENT_PROCESS_START;
+	case MUX_VERB_PROCESS_STOP:
+	case MUX_VERB_PROCESS_KILL: return MUX_EVENT_PROCESS_STOP;
 	default: return MUX_EVENT_RENAME;
 	}
 }
 
-static void audit_change(struct agent *agent, struct service *service, const struct job *job,
-			 struct agent_time now)
+/* `why` is "" where it was done. */
+static void audit_request(struct agent *agent, struct service *service, const struct job *job,
+			  const char *why, struct agent_time now)
 {
-	const struct pending_op *op = pending_find(&agent->pending, job->access->handle);
-	struct agent_event event = {.kind = event_of(job->access->verb),
+	uint16_t verb = job->access->verb;
+	const struct pending_op *op =
+		wire_verb_is_process(verb) ? NULL : find_asked(agent, service, job->access->handle);
+	struct agent_event event = {.kind = event_of(verb),
 				    .path = op != NULL ? op->path : job->path};
+	bool is_refused = why[0] != '\0';
+	char text[AUDIT_TEXT_MAX];
 
-	service_audit(agent, service, MUX_AUDIT_ACCESS, &event, 0, 0, MUX_VERDICT_ALLOW,
-		      wire_verb_name(job->access->verb), now);
+	snprintf(text, sizeof(text), "%s%s%s", wire_verb_name(verb), is_refused ? ": " : "", why);
+	if (job->process.pid != 0) {
+		snprintf(text, sizeof(text), "%s pid %u%s%s", wire_verb_name(verb),
+			 (unsigned)job->process.pid, is_refused ? ": " : "", why);
+	}
+	service_audit(agent, service, is_refused ? MUX_AUDIT_REFUSED : MUX_AUDIT_ACCESS, &event, 0,
+		      0, is_refused ? MUX_VERDICT_DENY : MUX_VERDICT_ALLOW, text, now);
+}
+
+static void audit_refusal(struct agent *agent, struct service *service, const struct job *job,
+			  const char *why, struct agent_time now)
+{
+	agent->counters.refused++;
+	audit_request(agent, service, job, why, now);
 }
 
 /* ---- requests ---- */
@@ -239,6 +294,17 @@ static void refuse(struct service *service, uint64_t request, uint16_t verb, str
 	}
 }
 
+static int check_verb(const struct agent *agent, const struct service *service, uint16_t verb)
+{
+	if ((agent->config.verbs >> verb & 1) == 0) {
+		return -ENOSYS;
+	}
+	if ((agent->config.grants.forbidden >> verb & 1) != 0) {
+		return -EPERM;
+	}
+	return (agent_granted(agent, &service->peer) >> verb & 1) != 0 ? 0 : -EACCES;
+}
+
 void access_begin(struct agent *agent, struct service *service, uint64_t request,
 		  const struct wire_access *access, struct agent_time now)
 {
@@ -255,13 +321,21 @@ void access_begin(struct agent *agent, struct service *service, uint64_t request
 	}
 	*slot = (struct access_request){.request = request, .verb = access->verb};
 	service->access.used++;
-	if ((agent->config.verbs >> access->verb & 1) == 0) {
-		slot->status = -EPERM;
+	slot->status = check_verb(agent, service, access->verb);
+	if (slot->status == -EPERM || slot->status == -EACCES) {
+		wire_string_copy(job.path, AGENT_PATH_MAX, access->path);
+		job.process.pid = wire_verb_is_process(access->verb) ? (uint32_t)access->offset : 0;
+		audit_refusal(agent, service, &job,
+			      slot->status == -EPERM ? "forbidden here" : "not granted", now);
+	}
+	if (slot->status != 0) {
 		return;
 	}
 	slot->status = carry_out(agent, service, &job);
 	if (slot->status == 0 && is_change(access->verb)) {
-		audit_change(agent, service, &job, now);
+		audit_request(agent, service, &job, "", now);
+	} else if (slot->status == -EOPNOTSUPP && wire_verb_is_process(access->verb)) {
+		audit_refusal(agent, service, &job, "protected", now);
 	}
 }
 

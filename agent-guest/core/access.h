@@ -5,9 +5,10 @@
  * several at once take turns. A handle reaches the very file object of a waiting operation, with no
  * path in between. One thread at a time.
  *
- * Status of a RESPONSE besides what the OS gives: -EPERM this agent forbids the verb, -EBUSY more
- * than AGENT_ACCESS_MAX requests outstanding, -ENOENT the handle is not valid (any more), -EINVAL a
- * path that is not absolute or has a NUL, -ENAMETOOLONG.
+ * Status of a RESPONSE besides what the OS gives: -EPERM the verb is forbidden here, -EACCES it is
+ * not granted to this service, -ENOSYS the OS can't do it, -EBUSY more than AGENT_ACCESS_MAX
+ * requests outstanding, -ENOENT the handle is not valid (any more), -EINVAL a path that is not
+ * absolute or has a NUL, -ENAMETOOLONG. What a service may not do is counted and audited.
  */
 #ifndef AGENT_CORE_ACCESS_H
 #define AGENT_CORE_ACCESS_H

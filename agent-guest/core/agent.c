@@ -221,6 +221,13 @@ bool agent_is_off(const struct agent *agent)
 	return services_are_off(agent) && agent->manager.session.state == SESSION_OFF;
 }
 
+uint64_t agent_granted(const struct agent *agent, const struct peer *peer)
+{
+	return peer == &agent->manager
+		       ? 0
+		       : agent->config.verbs & grants_of(&agent->config.grants, peer->session.cid);
+}
+
 struct counter_list {
 	struct wire_counter *counters;
 	size_t used;
@@ -247,6 +254,7 @@ size_t agent_list_counters(const struct agent *agent, struct wire_counter *count
 	add_counter(&list, MUX_COUNTER_EVENTS_LOST, from->lost);
 	add_counter(&list, MUX_COUNTER_QUARANTINED, from->quarantined);
 	add_counter(&list, MUX_COUNTER_ACCESSES, from->accesses);
+	add_counter(&list, MUX_COUNTER_REFUSED, from->refused);
 	add_counter(&list, MUX_COUNTER_LATENCY_P50, latency_percentile(&agent->latency, 50));
 	add_counter(&list, MUX_COUNTER_LATENCY_P99, latency_percentile(&agent->latency, 99));
 	for (unsigned i = 0; i < MUX_EVENT_KINDS; i++) {

@@ -28,6 +28,7 @@
 
 #include "agent-guest/core/access.h"
 #include "agent-guest/core/filter.h"
+#include "agent-guest/core/grants.h"
 #include "agent-guest/core/latency.h"
 #include "agent-guest/core/os.h"
 #include "agent-guest/core/peer.h"
@@ -41,8 +42,9 @@ struct agent_config {
 	const char *version; /* free text */
 	uint32_t manager_cid;
 	uint32_t manager_port;
-	uint64_t verbs;	 /* bit per enum mux_verb that services may use */
+	uint64_t verbs;	 /* bit per enum mux_verb that the OS can do */
 	uint64_t events; /* bit per enum mux_event_kind that the OS notifies of */
+	struct grants grants;
 };
 
 struct agent_counters {
@@ -54,6 +56,7 @@ struct agent_counters {
 	uint64_t lost;
 	uint64_t quarantined;
 	uint64_t accesses;
+	uint64_t refused;    /* of these, as the service may not do that */
 	uint64_t remembered; /* events answered by remembered verdicts */
 	uint64_t by_kind[MUX_EVENT_KINDS];
 	uint64_t by_rule[256];
@@ -98,6 +101,9 @@ unsigned agent_ready_services(const struct agent *agent);
 /* Says BYE on every link and stops reconnecting: drive the links until all are off. */
 void agent_bye(struct agent *agent, struct agent_time now);
 bool agent_is_off(const struct agent *agent);
+
+/* The verbs that the service on this link may use, bit per enum mux_verb; none for the manager. */
+uint64_t agent_granted(const struct agent *agent, const struct peer *peer);
 
 /* Fills counters for HEARTBEAT; returns how many, at most `max`. Zeroes are left out. */
 size_t agent_list_counters(const struct agent *agent, struct wire_counter *counters, size_t max);

@@ -12,7 +12,7 @@
 
 #define AUDIT_PATH_MAX 192U /* longer paths are cut at their start, behind "..." */
 #define AUDIT_TEXT_MAX 64U
-#define AUDIT_KINDS    8U /* above every enum mux_audit */
+#define AUDIT_KINDS    MUX_AUDIT_KINDS
 
 struct audit_record {
 	uint16_t kind;	/* enum mux_audit */

@@ -24,6 +24,9 @@ struct agent_event {
 	uint64_t file_version; /* another one whenever its content changed */
 	uint64_t size;
 	uint32_t pid;
+	uint64_t start_us; /* when pid started, as agent_process tells it; 0: not known */
+	uint64_t alive_us; /* can_wait: pid was alive at this time of start_us's clock; 0: not known
+			    */
 	const char *path;
 	const char *path2;   /* new name of a rename, else "" */
 	const char *process; /* image of pid, or "" */

@@ -9,6 +9,7 @@
 #ifndef AGENT_PENDING_MAX     /* a guest with many processes gives more */
 #define AGENT_PENDING_MAX 64U /* operations that wait for verdicts */
 #endif
+#define AGENT_GRANTS_MAX     16U   /* services with a grant of their own */
 #define AGENT_ACCESS_MAX     16U   /* outstanding access requests of one service */
 #define AGENT_AUDIT_MAX	     64U   /* audit records that wait, per link; then they are merged */
 #define AGENT_REMEMBERED_MAX 512U  /* remembered verdicts per service, a power of two */

@@ -32,8 +32,16 @@ struct agent_stat {
 struct agent_process {
 	uint32_t pid;
 	uint32_t parent;
-	uint64_t start_us;
+	uint64_t start_us; /* tells processes apart that had the same pid */
 	const char *image; /* valid until the next call */
+};
+
+/* One process: the one that was alive at alive_us, or where that is 0 the one that started at
+ * start_us. */
+struct agent_process_name {
+	uint32_t pid;
+	uint64_t start_us;
+	uint64_t alive_us;
 };
 
 struct agent_os_ops {
@@ -70,7 +78,12 @@ struct agent_os_ops {
 
 	/* The process at *cursor (0 at first), which moves on: 1, or 0 at the end. */
 	int (*process_next)(void *os, uint64_t *cursor, struct agent_process *process);
-	int (*process_stop)(void *os, uint32_t pid);
+	/* Does to that very process what `verb` says (PROCESS_STOP, RESUME, KILL); `image`
+	 * [AGENT_PATH_MAX], for the audit, is filled where it is known. -ESRCH: there is no such
+	 * process (any more); -ESTALE: another one has its pid; -EOPNOTSUPP: one that may not be
+	 * touched (the agent itself, the first one, a part of the kernel). */
+	int (*process_control)(void *os, enum mux_verb verb, const struct agent_process_name *name,
+			       char *image);
 };
 
 #endif

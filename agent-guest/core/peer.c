@@ -28,6 +28,7 @@ void peer_greet(struct agent *agent, struct peer *peer, struct agent_time now)
 {
 	struct wire_hello hello = {.role = MUX_ROLE_AGENT,
 				   .verbs = agent->config.verbs,
+				   .granted = agent_granted(agent, peer),
 				   .events = agent->config.events,
 				   .name = wire_string_of(agent->config.name),
 				   .version = wire_string_of(agent->config.version)};

@@ -189,11 +189,11 @@ static int ops_process_next(void *os, uint64_t *cursor, struct agent_process *pr
 	return processes_next(&daemon->processes, cursor, process);
 }
 
-static int ops_process_stop(void *os, uint32_t pid)
+static int ops_process_control(void *os, enum mux_verb verb, const struct agent_process_name *name,
+			       char *image)
 {
-	struct daemon *daemon = os;
-
-	return processes_stop(&daemon->processes, pid);
+	(void)os;
+	return processes_control(verb, name, image);
 }
 
 const struct agent_os_ops daemon_agent_ops = {
@@ -213,5 +213,5 @@ const struct agent_os_ops daemon_agent_ops = {
 	.rename = ops_rename,
 	.restore = ops_restore,
 	.process_next = ops_process_next,
-	.process_stop = ops_process_stop,
+	.process_control = ops_process_control,
 };

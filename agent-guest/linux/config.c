@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/wire/wire.h"
-
 #define FILE_MAX       65536U
 #define LINE_MAX_BYTES 1024U
 
@@ -34,7 +32,7 @@ void config_init(struct config *config)
 	memset(config, 0, sizeof(*config));
 	config->manager_cid = 2;
 	config->manager_port = MUX_PORT_MANAGER;
-	config->verbs = (1ULL << MUX_VERBS) - 1;
+	grants_init(&config->grants);
 	config->remember = true;
 	config->test_cid = 3;
 	strcpy(config->logons, "/var/log/wtmp");
@@ -182,37 +180,18 @@ static bool add_directory(struct line *line, const struct key *key)
 	return true;
 }
 
-static bool forbid_verb(struct line *line, const char *name)
+_Static_assert(GRANTS_ERROR_MAX <= sizeof(((struct line *)NULL)->problem), "room for its errors");
+
+static bool add_forbid(struct line *line, const struct key *key)
 {
-	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
-		if (strcasecmp(name, wire_verb_name(verb)) == 0) {
-			line->config->verbs &= ~(1ULL << verb);
-			return true;
-		}
-	}
-	if (strcasecmp(name, "all") == 0) {
-		line->config->verbs = 0;
-		return true;
-	}
-	snprintf(line->problem, sizeof(line->problem),
-		 "there is no verb \"%.64s\" (read, write, create, delete, rename, list, stat, "
-		 "quarantine, restore, processes, process-stop, or all)",
-		 name);
-	return false;
+	(void)key;
+	return grants_forbid(&line->config->grants, line->value, line->problem) == 0;
 }
 
-static bool forbid(struct line *line, const struct key *key)
+static bool add_grant(struct line *line, const struct key *key)
 {
-	char *rest = line->value;
-	char *name;
-
 	(void)key;
-	while ((name = strsep(&rest, ", \t")) != NULL) {
-		if (*name != '\0' && !forbid_verb(line, name)) {
-			return false;
-		}
-	}
-	return true;
+	return grants_add(&line->config->grants, line->value, line->problem) == 0;
 }
 
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)NULL)->member)
@@ -227,7 +206,8 @@ static const struct key keys[] = {
 	{"logons", set_path_or_none, FIELD(logons), false},
 	{"quarantine", set_path, FIELD(quarantine), false},
 	{"status-socket", set_path_or_none, FIELD(status_socket), false},
-	{"forbid", forbid, 0, 0, false},
+	{"forbid", add_forbid, 0, 0, false},
+	{"grant", add_grant, 0, 0, false},
 	{"report-forks", set_boolean, FIELD(report_forks), false},
 	{"remember", set_boolean, FIELD(remember), false},
 	{"test-unix-folder", set_path, FIELD(test_folder), false},

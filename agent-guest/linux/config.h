@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent-guest/core/limits.h"
+#include "agent-guest/core/grants.h"
 
 #define CONFIG_FILE_DEFAULT    "/etc/muxvisor/agent.conf"
 #define CONFIG_PATH_MAX	       256U
@@ -30,7 +30,7 @@ struct config {
 	char name[AGENT_NAME_MAX]; /* of the guest; default: host name */
 	uint32_t manager_cid;
 	uint32_t manager_port;
-	uint64_t verbs; /* bit per enum mux_verb that is allowed */
+	struct grants grants; /* which service may use which verbs */
 	unsigned watch_count;
 	struct config_watch watch[CONFIG_WATCHES_MAX];
 	unsigned directory_count; /* where CONFIG events come from; default: /etc */

@@ -211,15 +211,17 @@ static void describe(struct daemon *daemon, struct opened *opened, char image[PR
 
 	name_file(operation->fd, opened->path);
 	processes_image(&daemon->processes, operation->pid, image);
-	opened->event = (struct agent_event){.kind = (operation->mask & FAN_OPEN_EXEC_PERM) != 0
-							     ? MUX_EVENT_EXECUTE
-							     : MUX_EVENT_OPEN,
-					     .can_wait = true,
-					     .cookie = opened->cookie,
-					     .pid = operation->pid,
-					     .path = opened->path,
-					     .path2 = "",
-					     .process = image};
+	opened->event = (struct agent_event){
+		.kind = (operation->mask & FAN_OPEN_EXEC_PERM) != 0 ? MUX_EVENT_EXECUTE
+								    : MUX_EVENT_OPEN,
+		.can_wait = true,
+		.cookie = opened->cookie,
+		.pid = operation->pid,
+		.start_us = processes_start(&daemon->processes, operation->pid),
+		.alive_us = operation->alive_us,
+		.path = opened->path,
+		.path2 = "",
+		.process = image};
 	identify(&opened->event, operation->fd, may_remember);
 }
 

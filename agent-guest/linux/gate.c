@@ -67,7 +67,8 @@ static const struct gate_fallback *fallback_of(const struct gate *gate, uint64_t
 	return (mask & FAN_OPEN_EXEC_PERM) != 0 ? &gate->execute : &gate->open;
 }
 
-static void enqueue(struct gate *gate, const struct fanotify_event_metadata *event, uint64_t now_us)
+static void enqueue(struct gate *gate, const struct fanotify_event_metadata *event, uint64_t now_us,
+		    uint64_t alive_us)
 {
 	const struct gate_fallback *fallback = fallback_of(gate, event->mask);
 	unsigned slot = gate->free_slot[--gate->free_count];
@@ -77,6 +78,7 @@ static void enqueue(struct gate *gate, const struct fanotify_event_metadata *eve
 					     .fallback = (uint8_t)fallback->verdict,
 					     .fd = event->fd,
 					     .pid = (uint32_t)event->pid,
+					     .alive_us = alive_us,
 					     .mask = event->mask,
 					     .serial = ++gate->serial,
 					     .arrival_us = now_us,
@@ -88,7 +90,7 @@ static void enqueue(struct gate *gate, const struct fanotify_event_metadata *eve
 }
 
 static void take_event(struct gate *gate, const struct fanotify_event_metadata *event,
-		       uint64_t now_us)
+		       uint64_t now_us, uint64_t alive_us)
 {
 	bool is_permission = (event->mask & (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)) != 0;
 
@@ -98,7 +100,7 @@ static void take_event(struct gate *gate, const struct fanotify_event_metadata *
 	if (is_permission && event->pid != getpid()) {
 		gate->counters.events++;
 		if (gate->free_count > 0) {
-			enqueue(gate, event, now_us);
+			enqueue(gate, event, now_us, alive_us);
 			return;
 		}
 		gate->counters.full++;
@@ -115,6 +117,8 @@ static void take_events(struct gate *gate)
 	struct fanotify_event_metadata buffer[EVENTS_PER_READ];
 	const struct fanotify_event_metadata *event = buffer;
 	ssize_t size = read(gate->fanotify, buffer, sizeof(buffer));
+	/* The kernel takes back events of processes that are killed before they are read. */
+	uint64_t alive_us = clock_boot_us();
 	uint64_t now_us = clock_now().us;
 
 	pthread_mutex_lock(&gate->mutex);
@@ -123,7 +127,7 @@ static void take_events(struct gate *gate)
 		gate->counters.unopened++;
 	}
 	for (; size > 0 && FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
-		take_event(gate, event, now_us);
+		take_event(gate, event, now_us, alive_us);
 	}
 	pthread_mutex_unlock(&gate->mutex);
 	wake(gate->wake_main);

@@ -28,6 +28,7 @@ struct gate_operation {
 	uint8_t fallback; /* enum mux_verdict */
 	int fd;		  /* of the event */
 	uint32_t pid;
+	uint64_t alive_us; /* when pid was certainly this process: clock_boot_us() */
 	uint64_t mask;
 	uint64_t serial;
 	uint64_t arrival_us;

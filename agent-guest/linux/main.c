@@ -187,8 +187,9 @@ static void start_agent(struct daemon *daemon)
 				      .version = VERSION_TEXT,
 				      .manager_cid = daemon->config.manager_cid,
 				      .manager_port = daemon->config.manager_port,
-				      .verbs = daemon->config.verbs,
-				      .events = PLAN_EVENTS};
+				      .verbs = GRANTS_ALL,
+				      .events = PLAN_EVENTS,
+				      .grants = daemon->config.grants};
 	bool is_test = daemon->config.test_folder[0] != '\0';
 
 	agent_init(&daemon->agent, &config, &daemon_agent_ops, daemon, clock_now());

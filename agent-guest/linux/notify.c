@@ -29,9 +29,11 @@ static uint64_t kinds_of(const struct rule_set *rules)
 
 void notify_report(struct daemon *daemon, const struct agent_event *event)
 {
+	struct agent_event complete = *event;
 	struct agent_decision decision;
 
-	(void)agent_notify(&daemon->agent, event, clock_now(), &decision);
+	complete.start_us = processes_start(&daemon->processes, event->pid);
+	(void)agent_notify(&daemon->agent, &complete, clock_now(), &decision);
 }
 
 void notify_lost(struct daemon *daemon, uint64_t kinds, const char *text)

@@ -24,16 +24,14 @@
 
 #define RECEIVE_BUFFER	  (8 << 20)
 #define MESSAGES_PER_TURN 256U
-#define MAPS_DELAY_US	  100000U /* after exec, so that the loader has mapped the libraries */
+#define MAPS_DELAY_US	  100000U     /* after exec, so that the loader has mapped the libraries */
+#define KERNEL_THREAD	  0x00200000U /* PF_KTHREAD in the flags of proc(5)'s stat */
 #define PROCESS_KINDS	  (1ULL << MUX_EVENT_PROCESS_START | 1ULL << MUX_EVENT_PROCESS_STOP)
 
 void processes_init(struct processes *processes)
 {
 	memset(processes, 0, sizeof(*processes));
 	processes->connector = -1;
-	for (unsigned i = 0; i < PROCESSES_TABLE; i++) {
-		processes->entry[i].pidfd = -1;
-	}
 }
 
 /* ---- /proc ---- */
@@ -69,6 +67,7 @@ static bool read_image(uint32_t pid, char image[PROCESSES_IMAGE_MAX])
 struct process_stat {
 	char name[20];
 	uint32_t parent;
+	uint32_t flags;	   /* PF_KTHREAD */
 	uint64_t start_us; /* since boot */
 };
 
@@ -88,14 +87,45 @@ static bool read_stat(uint32_t pid, struct process_stat *stat)
 	at = strrchr(text, ')');
 	if (name == NULL || at == NULL || at < name ||
 	    sscanf(at + 1,
-		   " %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		   " %*c %u %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
 		   "%llu",
-		   &stat->parent, &start) != 2) {
+		   &stat->parent, &stat->flags, &start) != 3) {
 		return false;
 	}
 	snprintf(stat->name, sizeof(stat->name), "%.*s", (int)(at - name - 1), name + 1);
 	stat->start_us = start * 1000000U / (unsigned long long)(hertz > 0 ? hertz : 100);
 	return true;
+}
+
+static int open_pidfd(uint32_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	/* EINVAL: a thread's id. */
+	return fd >= 0 ? fd : errno == EINVAL ? -ESRCH : -errno;
+}
+
+static int signal_pidfd(int fd, int number)
+{
+	return syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* Image ("": a kernel thread, or it has ended) and stat of one and the same process: the one that
+ * can still be signalled afterwards has kept its pid. */
+static bool look_at(uint32_t pid, char image[PROCESSES_IMAGE_MAX], struct process_stat *stat)
+{
+	int fd = open_pidfd(pid);
+	bool is_same;
+
+	image[0] = '\0';
+	if (fd < 0) {
+		return false;
+	}
+	is_same = read_stat(pid, stat);
+	(void)read_image(pid, image);
+	is_same = is_same && signal_pidfd(fd, 0) == 0;
+	close(fd);
+	return is_same;
 }
 
 /* ---- the table ---- */
@@ -107,14 +137,11 @@ static struct processes_entry *slot_of(struct processes *processes, uint32_t pid
 
 static void clear(struct processes_entry *entry)
 {
-	if (entry->pidfd >= 0) {
-		close(entry->pidfd);
-	}
 	free(entry->image);
-	*entry = (struct processes_entry){.pidfd = -1};
+	*entry = (struct processes_entry){0};
 }
 
-static void put(struct processes *processes, uint32_t pid, const char *image)
+static void put(struct processes *processes, uint32_t pid, const char *image, uint64_t start_us)
 {
 	struct processes_entry *entry = slot_of(processes, pid);
 
@@ -122,8 +149,15 @@ static void put(struct processes *processes, uint32_t pid, const char *image)
 	entry->image = strdup(image);
 	if (entry->image != NULL) {
 		entry->pid = pid;
-		entry->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		entry->start_us = start_us;
 	}
+}
+
+uint64_t processes_start(const struct processes *processes, uint32_t pid)
+{
+	const struct processes_entry *entry = &processes->entry[pid % PROCESSES_TABLE];
+
+	return entry->pid == pid ? entry->start_us : 0;
 }
 
 void processes_image(const struct processes *processes, uint32_t pid,
@@ -172,11 +206,12 @@ static void list_all(struct processes *processes)
 static void learn_all(struct processes *processes)
 {
 	char image[PROCESSES_IMAGE_MAX];
+	struct process_stat stat;
 
 	list_all(processes);
 	for (size_t i = 0; i < processes->list_count; i++) {
-		if (read_image(processes->list[i], image)) {
-			put(processes, processes->list[i], image);
+		if (look_at(processes->list[i], image, &stat) && image[0] != '\0') {
+			put(processes, processes->list[i], image, stat.start_us);
 		}
 	}
 }
@@ -278,27 +313,32 @@ static void take_exec(struct daemon *daemon, uint32_t pid)
 {
 	static char image[PROCESSES_IMAGE_MAX], parent[PROCESSES_IMAGE_MAX];
 	struct process_stat stat = {.parent = 0};
+	bool is_known = look_at(pid, image, &stat);
 
 	parent[0] = '\0';
-	if (!read_image(pid, image)) {
-		/* It has ended already: its name is what is left. */
-		snprintf(image, sizeof(image), "%s", read_stat(pid, &stat) ? stat.name : "");
-	}
-	if (read_stat(pid, &stat)) {
+	if (is_known) {
 		processes_image(&daemon->processes, stat.parent, parent);
 	}
-	put(&daemon->processes, pid, image);
+	if (image[0] == '\0') {
+		/* It has ended already: its name is what is left. */
+		snprintf(image, sizeof(image), "%s", is_known ? stat.name : "");
+	}
+	put(&daemon->processes, pid, image, is_known ? stat.start_us : 0);
 	tell(daemon, MUX_EVENT_PROCESS_START, pid, image, parent);
 	await_maps(daemon, pid);
 }
 
 static void take_fork(struct daemon *daemon, uint32_t child, uint32_t parent)
 {
-	static char image[PROCESSES_IMAGE_MAX];
+	static char image[PROCESSES_IMAGE_MAX], own[PROCESSES_IMAGE_MAX];
+	bool is_told = daemon->config.report_forks;
+	struct process_stat stat;
 
 	processes_image(&daemon->processes, parent, image);
-	put(&daemon->processes, child, image);
-	if (daemon->config.report_forks) {
+	/* Its start time costs a look, and few ask about forks. */
+	put(&daemon->processes, child, image,
+	    is_told && look_at(child, own, &stat) ? stat.start_us : 0);
+	if (is_told) {
 		tell(daemon, MUX_EVENT_PROCESS_START, child, image, image);
 	}
 }
@@ -449,10 +489,10 @@ int processes_next(struct processes *processes, uint64_t *cursor, struct agent_p
 	for (size_t i = 0; i < processes->list_count; i++) {
 		uint32_t pid = processes->list[i];
 
-		if (pid <= *cursor || !read_stat(pid, &stat)) {
+		if (pid <= *cursor || !look_at(pid, image, &stat)) {
 			continue;
 		}
-		if (!read_image(pid, image)) {
+		if (image[0] == '\0') {
 			snprintf(image, sizeof(image), "[%s]", stat.name); /* a kernel thread */
 		}
 		*cursor = pid;
@@ -465,25 +505,52 @@ int processes_next(struct processes *processes, uint64_t *cursor, struct agent_p
 	return 0;
 }
 
-int processes_stop(struct processes *processes, uint32_t pid)
+static int signal_of(enum mux_verb verb)
 {
-	const struct processes_entry *entry = slot_of(processes, pid);
-	bool is_known = entry->pid == pid && entry->pidfd >= 0;
-	int error = 0;
+	return verb == MUX_VERB_PROCESS_STOP	 ? SIGSTOP
+	       : verb == MUX_VERB_PROCESS_RESUME ? SIGCONT
+						 : SIGKILL;
+}
+
+/* Is the process that has the pid now the one that was named, and one that may be touched? */
+static int check_process(const struct agent_process_name *name, char image[PROCESSES_IMAGE_MAX])
+{
+	struct process_stat stat;
+
+	if (!read_stat(name->pid, &stat)) {
+		return -ESRCH;
+	}
+	if (name->alive_us != 0 ? stat.start_us > name->alive_us
+				: stat.start_us != name->start_us) {
+		return -ESTALE;
+	}
+	if (!read_image(name->pid, image)) {
+		snprintf(image, PROCESSES_IMAGE_MAX, "[%s]", stat.name);
+	}
+	return name->pid == 1 || name->pid == (uint32_t)getpid() ||
+			       (stat.flags & KERNEL_THREAD) != 0
+		       ? -EOPNOTSUPP
+		       : 0;
+}
+
+/* The pidfd comes first: if the process ends after that, the signal finds nobody. */
+int processes_control(enum mux_verb verb, const struct agent_process_name *name,
+		      char image[PROCESSES_IMAGE_MAX])
+{
+	int error;
 	int fd;
 
-	if (pid <= 1 || pid == (uint32_t)getpid()) {
-		return pid == 0 ? -ESRCH : -EPERM;
+	if (name->pid == 0 || (name->start_us == 0 && name->alive_us == 0)) {
+		return -ESRCH;
 	}
-	fd = is_known ? entry->pidfd : (int)syscall(SYS_pidfd_open, pid, 0);
+	fd = open_pidfd(name->pid);
 	if (fd < 0) {
-		return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: a thread's id */
+		return fd;
 	}
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0) {
-		error = -errno;
+	error = check_process(name, image);
+	if (error == 0) {
+		error = signal_pidfd(fd, signal_of(verb));
 	}
-	if (!is_known) {
-		close(fd);
-	}
+	close(fd);
 	return error;
 }

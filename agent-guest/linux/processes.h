@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes: the kernel's process connector (netlink: fork, exec, exit) and /proc. A process that
- * was told of is held by a pidfd, so that a later stop reaches that very process. Main thread only.
+ * Processes: the kernel's process connector (netlink: fork, exec, exit) and /proc, and what
+ * services do to processes. A process is known by pid and start time, so that none that got the
+ * same pid later is taken for it. Main thread only.
  */
 #ifndef AGENT_LINUX_PROCESSES_H
 #define AGENT_LINUX_PROCESSES_H
@@ -20,8 +21,8 @@
 struct daemon;
 
 struct processes_entry {
-	uint32_t pid; /* 0: free */
-	int pidfd;    /* or -1 */
+	uint32_t pid;	   /* 0: free */
+	uint64_t start_us; /* 0: not known */
 	char *image;
 };
 
@@ -58,8 +59,12 @@ uint64_t processes_next_deadline(const struct processes *processes);
 void processes_image(const struct processes *processes, uint32_t pid,
 		     char image[PROCESSES_IMAGE_MAX]);
 
+/* When it started, if events told of it: microseconds since boot, in clock ticks; else 0. */
+uint64_t processes_start(const struct processes *processes, uint32_t pid);
+
 /* For the access verbs; see os.h. */
 int processes_next(struct processes *processes, uint64_t *cursor, struct agent_process *process);
-int processes_stop(struct processes *processes, uint32_t pid);
+int processes_control(enum mux_verb verb, const struct agent_process_name *name,
+		      char image[PROCESSES_IMAGE_MAX]);
 
 #endif

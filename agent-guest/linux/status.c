@@ -49,6 +49,17 @@ static const char *state_of(const struct session *session)
 	}
 }
 
+static void add_verbs(struct text *text, const char *title, uint64_t verbs)
+{
+	add(text, "%s:", title);
+	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
+		if ((verbs >> verb & 1) != 0) {
+			add(text, " %s", wire_verb_name(verb));
+		}
+	}
+	add(text, "%s\n", verbs == 0 ? " none" : "");
+}
+
 static void add_links(struct text *text, const struct agent *agent)
 {
 	add(text, "manager: CID %u port %u, %s\n", agent->config.manager_cid,
@@ -68,6 +79,7 @@ static void add_links(struct text *text, const struct agent *agent)
 		} else {
 			add(text, "no rules yet\n");
 		}
+		add_verbs(text, "  granted", agent_granted(agent, &service->peer));
 	}
 }
 
@@ -89,17 +101,6 @@ static void add_watches(struct text *text, const struct watch *watch)
 	add(text, "ignore marks set: %" PRIu64 "\n", watch->ignored);
 }
 
-static void add_verbs(struct text *text, uint64_t verbs)
-{
-	add(text, "forbidden verbs:");
-	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
-		if ((verbs >> verb & 1) == 0) {
-			add(text, " %s", wire_verb_name(verb));
-		}
-	}
-	add(text, "%s\n", verbs == (1ULL << MUX_VERBS) - 1 ? " none" : "");
-}
-
 static void add_counters(struct text *text, struct daemon *daemon)
 {
 	const struct agent *agent = &daemon->agent;
@@ -117,8 +118,10 @@ static void add_counters(struct text *text, struct daemon *daemon)
 	    ", fallbacks: %" PRIu64 ", lost: %" PRIu64 "\n",
 	    from->files_seen, from->events, from->verdicts, from->denied, from->fallbacks,
 	    from->lost);
-	add(text, "remembered: %" PRIu64 ", accesses: %" PRIu64 ", quarantined: %" PRIu64 "\n",
-	    from->remembered, from->accesses, from->quarantined);
+	add(text,
+	    "remembered: %" PRIu64 ", accesses: %" PRIu64 ", refused: %" PRIu64
+	    ", quarantined: %" PRIu64 "\n",
+	    from->remembered, from->accesses, from->refused, from->quarantined);
 	add(text, "verdict time: p50 %" PRIu64 " us, p99 %" PRIu64 " us\n",
 	    latency_percentile(&agent->latency, 50) / 1000,
 	    latency_percentile(&agent->latency, 99) / 1000);
@@ -136,7 +139,7 @@ static void compose(struct text *text, struct daemon *daemon)
 	    (int)getpid(), up_us / 1000000);
 	add_links(text, &daemon->agent);
 	add_watches(text, &daemon->watch);
-	add_verbs(text, daemon->config.verbs);
+	add_verbs(text, "forbidden verbs", daemon->config.grants.forbidden);
 	add_counters(text, daemon);
 }
 

@@ -199,6 +199,7 @@ static int take_hello(struct mux_agent *agent, const struct wire_message *messag
 	wire_string_copy(agent->name, sizeof(agent->name), hello.name);
 	wire_string_copy(agent->version, sizeof(agent->version), hello.version);
 	agent->info.verbs = hello.verbs;
+	agent->info.granted = hello.granted;
 	agent->info.events = hello.events;
 	error = wire_encode_welcome(&writer, message->header.request, &welcome);
 	if (error) {

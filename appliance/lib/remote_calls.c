@@ -95,9 +95,35 @@ int64_t mux_processes(struct mux_agent *agent, mux_process_callback process,
 	return process ? remote_request_start(agent, &from, "", "", call) : -EINVAL;
 }
 
-int64_t mux_process_stop(struct mux_agent *agent, uint32_t pid, const struct mux_call *call)
+static int64_t control(struct mux_agent *agent, enum mux_verb verb, struct mux_process process,
+		       const struct mux_call *call)
 {
-	struct remote_request from = {.verb = MUX_VERB_PROCESS_STOP, .offset = pid};
+	struct remote_request from = {.verb = (uint16_t)verb, .handle = process.handle};
 
+	if (!process.handle) {
+		if (!process.pid || !process.start_us) {
+			return -EINVAL;
+		}
+		from.offset = process.pid;
+		from.start_us = process.start_us;
+	}
 	return remote_request_start(agent, &from, "", "", call);
+}
+
+int64_t mux_process_stop(struct mux_agent *agent, struct mux_process process,
+			 const struct mux_call *call)
+{
+	return control(agent, MUX_VERB_PROCESS_STOP, process, call);
+}
+
+int64_t mux_process_resume(struct mux_agent *agent, struct mux_process process,
+			   const struct mux_call *call)
+{
+	return control(agent, MUX_VERB_PROCESS_RESUME, process, call);
+}
+
+int64_t mux_process_kill(struct mux_agent *agent, struct mux_process process,
+			 const struct mux_call *call)
+{
+	return control(agent, MUX_VERB_PROCESS_KILL, process, call);
 }

@@ -37,6 +37,7 @@ static struct mux_event *create(struct mux_agent *agent, const struct wire_event
 					      .sequence = wire->sequence,
 					      .time_us = wire->time_us,
 					      .pid = wire->pid,
+					      .start_us = wire->start_us,
 					      .size = wire->size,
 					      .path = event->strings,
 					      .path2 = path2,
@@ -187,6 +188,17 @@ int mux_verdict(struct mux_event *event, enum mux_verdict verdict, uint32_t reas
 struct mux_file mux_file_path(const char *path)
 {
 	return (struct mux_file){.path = path, .handle = 0};
+}
+
+struct mux_process mux_process_event(const struct mux_event *event)
+{
+	return (struct mux_process){
+		.pid = event->info.pid, .start_us = event->info.start_us, .handle = event->handle};
+}
+
+struct mux_process mux_process_listed(const struct mux_process_info *info)
+{
+	return (struct mux_process){.pid = info->pid, .start_us = info->start_us};
 }
 
 struct mux_file mux_file_event(const struct mux_event *event)

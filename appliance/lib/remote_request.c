@@ -92,6 +92,7 @@ static void send_part(struct mux_agent *agent, struct remote_request *request, u
 				     .flags = request->flags,
 				     .handle = request->handle,
 				     .offset = request->offset,
+				     .length = request->start_us,
 				     .path = wire_string_of(request->path),
 				     .path2 = wire_string_of(request->path2)};
 	struct wire_writer writer = remote_writer(agent);

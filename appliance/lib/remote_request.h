@@ -24,9 +24,10 @@ struct remote_request {
 	uint16_t verb;
 	uint16_t flags;
 	uint64_t handle;
-	uint64_t offset; /* READ, WRITE: of the next byte; PROCESS_STOP: pid */
-	uint64_t left;	 /* READ, WRITE: bytes still wanted */
-	uint64_t window; /* READ: of these, asked for */
+	uint64_t offset;   /* READ, WRITE: of the next byte; PROCESS_*: pid */
+	uint64_t start_us; /* PROCESS_* */
+	uint64_t left;	   /* READ, WRITE: bytes still wanted */
+	uint64_t window;   /* READ: of these, asked for */
 	uint64_t total;
 	uint64_t bytes;
 	const uint8_t *data; /* WRITE: next byte */

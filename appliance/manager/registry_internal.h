@@ -13,7 +13,7 @@
 
 #include "appliance/lib/connection.h"
 
-#define REGISTRY_AUDIT_KINDS (MUX_AUDIT_ACCESS + 1)
+#define REGISTRY_AUDIT_KINDS MUX_AUDIT_KINDS
 #define REGISTRY_CIDS	     (MUX_CID_MAX + 1)
 #define REGISTRY_LINGER_MS   1000U /* for the last output of a session */
 

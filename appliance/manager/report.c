@@ -99,6 +99,7 @@ static void print_agents(const struct registry *registry)
 		{"denied", MUX_COUNTER_DENIED},
 		{"quarantined", MUX_COUNTER_QUARANTINED},
 		{"access requests", MUX_COUNTER_ACCESSES},
+		{"access refused", MUX_COUNTER_REFUSED},
 		{"deadlines passed", MUX_COUNTER_FALLBACKS},
 		{"events lost", MUX_COUNTER_EVENTS_LOST},
 		{"event to verdict, p50", MUX_COUNTER_LATENCY_P50},
@@ -130,10 +131,10 @@ static void print_services(const struct registry *registry)
 static void print_audits(const struct registry *registry)
 {
 	printf("\n  audit records:");
-	for (uint16_t kind = MUX_AUDIT_DEADLINE; kind <= MUX_AUDIT_ACCESS; kind++) {
+	for (uint16_t kind = MUX_AUDIT_DEADLINE; kind < MUX_AUDIT_KINDS; kind++) {
 		printf(" %s %" PRIu64 "%s", wire_audit_name(kind),
 		       registry_audit_count(registry, (enum mux_audit)kind),
-		       kind == MUX_AUDIT_ACCESS ? "\n" : ",");
+		       kind == MUX_AUDIT_KINDS - 1 ? "\n" : ",");
 	}
 }
 

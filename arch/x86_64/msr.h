@@ -81,7 +81,10 @@
 #define MSR_GS_BASE	    0xc0000101U
 #define MSR_KERNEL_GS_BASE  0xc0000102U
 #define MSR_TSC_AUX	    0xc0000103U
-#define MSR_INT_PENDING	    0xc0010055U /* AMD, families 0xf and 0x10 */
+#define MSR_HWCR	    0xc0010015U	 /* AMD */
+#define HWCR_TSC_FREQ_SEL   (1ULL << 24) /* the TSC counts at the P0 frequency */
+#define MSR_NB_CFG	    0xc001001fU	 /* AMD */
+#define MSR_INT_PENDING	    0xc0010055U	 /* AMD, families 0xf and 0x10 */
 #define MSR_VM_CR	    0xc0010114U
 #define VM_CR_SVMDIS	    (1ULL << 4)
 #define MSR_VM_HSAVE_PA	    0xc0010117U

@@ -23,7 +23,7 @@
 #include "muxvisor/types.h"
 
 #define MUX_PROTOCOL_MAGIC    0x3158554dU /* "MUX1" */
-#define MUX_PROTOCOL_VERSION  1U
+#define MUX_PROTOCOL_VERSION  2U
 #define MUX_HEADER_SIZE	      24U
 #define MUX_BODY_MAX	      65536U /* bytes of a body; longer data is streamed in several messages */
 #define MUX_DATA_MAX	      61440U /* bytes of data in one ACCESS or RESPONSE */
@@ -46,8 +46,9 @@
 enum mux_message_type {
 	/* First message of the connecting end:
 	 * u32 role (enum mux_role), u32 reserved, u64 verbs (agent: bit per enum mux_verb that it
-	 * can do), u64 events (agent: bit per enum mux_event_kind that it can report), u32 port
-	 * (service: where it listens), str16 name, str16 version (free text). */
+	 * can do), u64 granted (agent: those of verbs that the other end may use), u64 events
+	 * (agent: bit per enum mux_event_kind that it can report), u32 port (service: where it
+	 * listens), str16 name, str16 version (free text). */
 	MUX_MSG_HELLO = 1,
 	/* Answer to HELLO: u32 heartbeat_ms (the HELLO sender sends HEARTBEAT at least so often; 0:
 	 * none), u32 id (agent id or service id that the manager gave; 0 from a service), str16
@@ -65,9 +66,10 @@ enum mux_message_type {
 	MUX_MSG_CONFIGURED = 4,
 	/* Agent to service: u64 sequence (per session, from 1, without gaps), u32 rule, u16 kind
 	 * (enum mux_event_kind), u16 flags (MUX_EVENT_*), u64 time_us (agent's monotonic clock),
-	 * u32 deadline_ms, u32 pid, u64 handle (names the file object for ACCESS until the verdict;
-	 * 0: none), u64 size, str16 path, str16 path2 (new name of a rename, else ""), str16
-	 * process (image path of pid, or ""). header.request != 0 where a verdict is wanted
+	 * u32 deadline_ms, u32 pid, u64 start_us (when pid started, as in PROCESSES; 0: not known),
+	 * u64 handle (names the file object, and for PROCESS_* the process, for ACCESS until the
+	 * verdict; 0: none), u64 size, str16 path, str16 path2 (new name of a rename, else ""),
+	 * str16 process (image path of pid, or ""). header.request != 0 where a verdict is wanted
 	 * (MUX_EVENT_VERDICT). */
 	MUX_MSG_EVENT = 5,
 	/* Service to agent, header.request of the EVENT: u8 verdict (enum mux_verdict), u8 flags
@@ -75,8 +77,9 @@ enum mux_message_type {
 	 * signature). */
 	MUX_MSG_VERDICT = 6,
 	/* Service to agent: u16 verb (enum mux_verb), u16 flags, u32 reserved, u64 handle (or 0:
-	 * use path), u64 offset, u64 length, str16 path, str16 path2, bytes32 data.  Answer:
-	 * RESPONSE. */
+	 * use path, or pid and start), u64 offset (PROCESS_*: pid), u64 length (PROCESS_*: start_us
+	 * of that process), str16 path, str16 path2, bytes32 data. PROCESS_* have a handle or pid
+	 * and start_us, neither 0, and nothing else. Answer: RESPONSE. */
 	MUX_MSG_ACCESS = 7,
 	/* Agent to service: u16 verb, u16 reserved, i32 status (0 or -errno, Linux numbers), u64
 	 * offset (READ: of this data), u64 total (READ: size of the file; WRITE: bytes written;
@@ -145,7 +148,11 @@ enum mux_verb {
 	MUX_VERB_QUARANTINE = 7,
 	MUX_VERB_RESTORE = 8,
 	MUX_VERB_PROCESSES = 9,
-	MUX_VERB_PROCESS_STOP = 10, /* offset: pid */
+	/* These three name a process by pid and start, or by the handle of an event that waits: a
+	 * process that got the same pid later is never hit. */
+	MUX_VERB_PROCESS_STOP = 10,   /* it runs no more, until RESUME */
+	MUX_VERB_PROCESS_RESUME = 11, /* after STOP, whoever stopped it */
+	MUX_VERB_PROCESS_KILL = 12,   /* ends it */
 	MUX_VERBS
 };
 
@@ -161,7 +168,7 @@ enum mux_error {
 	MUX_ERR_UNEXPECTED = 3, /* type not allowed now, or not from this side */
 	MUX_ERR_LIMIT = 4,	/* too many rules, sessions, outstanding requests */
 	MUX_ERR_RULE = 5,	/* a rule's field is out of range */
-	MUX_ERR_DENIED = 6,	/* the agent's configuration forbids it */
+	MUX_ERR_DENIED = 6,	/* not allowed to this peer */
 	MUX_ERR_SHUTDOWN = 7,	/* orderly end */
 	MUX_ERR_LOST = 8,	/* connection lost or heartbeat silent */
 	MUX_ERR_REPLACED = 9,	/* the same peer registered again */
@@ -172,7 +179,9 @@ enum mux_audit {
 	MUX_AUDIT_DISCONNECT = 2, /* the service went away: the fallback was applied */
 	MUX_AUDIT_LOST = 3,	  /* events could not be queued or sent; count says how many */
 	MUX_AUDIT_DENIED = 4,	  /* a verdict denied an operation */
-	MUX_AUDIT_ACCESS = 5, /* a service changed the guest: quarantine, delete, restore, write */
+	MUX_AUDIT_ACCESS = 5,	  /* a service changed the guest, or a process of it */
+	MUX_AUDIT_REFUSED = 6, /* a service asked for what it may not do; text says what and why */
+	MUX_AUDIT_KINDS
 };
 
 /* Counters in HEARTBEAT and BYE. MUX_COUNTER_EVENT_BASE + kind: events reported of that kind. */
@@ -191,6 +200,7 @@ enum mux_counter {
 	MUX_COUNTER_INFECTED = 12,
 	MUX_COUNTER_SIGNATURES = 13,
 	MUX_COUNTER_ACCESSES = 14,
+	MUX_COUNTER_REFUSED = 15, /* access requests that the service may not make */
 	MUX_COUNTER_EVENT_BASE = 256,
 	MUX_COUNTER_RULE_BASE = 512, /* + rule id (below 256): events by rule */
 };

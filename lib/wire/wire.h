@@ -60,6 +60,7 @@ struct wire_hello {
 	uint32_t role; /* enum mux_role */
 	uint32_t port; /* service: where it listens; agent: 0 */
 	uint64_t verbs;
+	uint64_t granted; /* a subset of verbs */
 	uint64_t events;
 	struct wire_string name;
 	struct wire_string version;
@@ -101,6 +102,7 @@ struct wire_event {
 	uint64_t time_us;
 	uint32_t deadline_ms;
 	uint32_t pid;
+	uint64_t start_us; /* when pid started, or 0 */
 	uint64_t handle;
 	uint64_t size;
 	struct wire_string path;
@@ -115,6 +117,8 @@ struct wire_verdict {
 	struct wire_string text;
 };
 
+/* For PROCESS_STOP, RESUME and KILL: a handle alone, or offset (pid) and length (start_us) alone.
+ */
 struct wire_access {
 	uint16_t verb;	/* enum mux_verb */
 	uint16_t flags; /* MUX_ACCESS_* */
@@ -350,6 +354,8 @@ bool wire_string_equals(struct wire_string string, const char *text);
 const char *wire_type_name(uint16_t type);
 const char *wire_event_name(uint16_t kind);
 const char *wire_verb_name(uint16_t verb);
+/* PROCESS_STOP, RESUME or KILL? */
+bool wire_verb_is_process(uint16_t verb);
 const char *wire_error_name(uint32_t code);
 const char *wire_audit_name(uint16_t kind);
 

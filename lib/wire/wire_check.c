@@ -81,10 +81,31 @@ int wire_check_event(const struct wire_event *event)
 	return ok ? 0 : -MUX_ERR_MALFORMED;
 }
 
+int wire_check_hello(const struct wire_hello *hello)
+{
+	bool ok = (hello->role == MUX_ROLE_AGENT || hello->role == MUX_ROLE_SERVICE) &&
+		  (hello->role == MUX_ROLE_SERVICE) == (hello->port != 0) &&
+		  !(hello->granted & ~hello->verbs);
+
+	return ok ? 0 : -MUX_ERR_MALFORMED;
+}
+
+/* One process, named in one way: nothing is left for the agent to choose. */
+static bool names_process(const struct wire_access *access)
+{
+	bool by_handle = access->handle && !access->offset && !access->length;
+	bool by_start =
+		!access->handle && access->offset && access->offset <= UINT32_MAX && access->length;
+
+	return (by_handle || by_start) && !access->flags && !access->path.size &&
+	       !access->path2.size && !access->data.size;
+}
+
 int wire_check_access(const struct wire_access *access)
 {
 	bool ok = access->verb < MUX_VERBS &&
-		  !(access->flags & ~(MUX_ACCESS_DIRECTORY | MUX_ACCESS_TRUNCATE));
+		  !(access->flags & ~(MUX_ACCESS_DIRECTORY | MUX_ACCESS_TRUNCATE)) &&
+		  (!wire_verb_is_process(access->verb) || names_process(access));
 
 	return ok ? 0 : -MUX_ERR_MALFORMED;
 }
@@ -135,7 +156,7 @@ int wire_check_response(const struct wire_response *response)
 
 int wire_check_audit(const struct wire_audit *audit)
 {
-	bool ok = audit->kind >= MUX_AUDIT_DEADLINE && audit->kind <= MUX_AUDIT_ACCESS &&
+	bool ok = audit->kind >= MUX_AUDIT_DEADLINE && audit->kind < MUX_AUDIT_KINDS &&
 		  audit->event_kind < MUX_EVENT_KINDS && audit->verdict <= MUX_VERDICT_DENY;
 
 	return ok ? 0 : -MUX_ERR_MALFORMED;

@@ -48,12 +48,12 @@ int wire_decode_hello(const struct wire_message *message, struct wire_hello *out
 	out->role = wire_get_u32(&get);
 	wire_get_zero(&get, 4);
 	out->verbs = wire_get_u64(&get);
+	out->granted = wire_get_u64(&get);
 	out->events = wire_get_u64(&get);
 	out->port = wire_get_u32(&get);
 	out->name = wire_get_string(&get);
 	out->version = wire_get_string(&get);
-	require(&get, out->role == MUX_ROLE_AGENT || out->role == MUX_ROLE_SERVICE);
-	require(&get, (out->role == MUX_ROLE_SERVICE) == (out->port != 0));
+	require(&get, wire_check_hello(out) == 0);
 	return wire_get_end(&get);
 }
 
@@ -125,6 +125,7 @@ int wire_decode_event(const struct wire_message *message, struct wire_event *out
 	out->time_us = wire_get_u64(&get);
 	out->deadline_ms = wire_get_u32(&get);
 	out->pid = wire_get_u32(&get);
+	out->start_us = wire_get_u64(&get);
 	out->handle = wire_get_u64(&get);
 	out->size = wire_get_u64(&get);
 	out->path = wire_get_string(&get);

@@ -60,11 +60,11 @@ int wire_encode_hello(struct wire_writer *writer, uint64_t request, const struct
 {
 	struct wire_put put = begin_message(writer, MUX_MSG_HELLO, 0, request);
 
-	require(&put, hello->role == MUX_ROLE_AGENT || hello->role == MUX_ROLE_SERVICE);
-	require(&put, (hello->role == MUX_ROLE_SERVICE) == (hello->port != 0));
+	require(&put, wire_check_hello(hello) == 0);
 	wire_put_u32(&put, hello->role);
 	wire_put_u32(&put, 0);
 	wire_put_u64(&put, hello->verbs);
+	wire_put_u64(&put, hello->granted);
 	wire_put_u64(&put, hello->events);
 	wire_put_u32(&put, hello->port);
 	wire_put_string(&put, hello->name);
@@ -143,6 +143,7 @@ int wire_encode_event(struct wire_writer *writer, uint64_t request, const struct
 	wire_put_u64(&put, event->time_us);
 	wire_put_u32(&put, event->deadline_ms);
 	wire_put_u32(&put, event->pid);
+	wire_put_u64(&put, event->start_us);
 	wire_put_u64(&put, event->handle);
 	wire_put_u64(&put, event->size);
 	wire_put_string(&put, event->path);

@@ -53,6 +53,7 @@ int wire_status_from_wire(int32_t status);
 /* Value checks that both sides apply. */
 int wire_check_string(struct wire_string string);
 int wire_check_header(const struct wire_header *header);
+int wire_check_hello(const struct wire_hello *hello);
 int wire_check_rule(const struct wire_rule *rule);
 int wire_check_event(const struct wire_event *event);
 int wire_check_access(const struct wire_access *access);

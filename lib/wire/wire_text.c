@@ -100,9 +100,16 @@ const char *wire_verb_name(uint16_t verb)
 		[MUX_VERB_RESTORE] = "restore",
 		[MUX_VERB_PROCESSES] = "processes",
 		[MUX_VERB_PROCESS_STOP] = "process-stop",
+		[MUX_VERB_PROCESS_RESUME] = "process-resume",
+		[MUX_VERB_PROCESS_KILL] = "process-kill",
 	};
 
 	return NAME_OF(names, verb);
+}
+
+bool wire_verb_is_process(uint16_t verb)
+{
+	return verb >= MUX_VERB_PROCESS_STOP && verb <= MUX_VERB_PROCESS_KILL;
 }
 
 const char *wire_error_name(uint32_t code)
@@ -126,6 +133,7 @@ const char *wire_audit_name(uint16_t kind)
 		[MUX_AUDIT_LOST] = "events lost",
 		[MUX_AUDIT_DENIED] = "denied",
 		[MUX_AUDIT_ACCESS] = "guest changed",
+		[MUX_AUDIT_REFUSED] = "request refused",
 	};
 
 	return NAME_OF(names, kind);

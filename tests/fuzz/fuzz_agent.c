@@ -139,9 +139,11 @@ static void start(void)
 {
 	static const struct guest_machine machine = {.now = machine_now, .print = machine_print};
 	struct agent_config config = {
-		.name = "g", .version = "", .manager_cid = 2, .verbs = UINT64_MAX};
+		.name = "g", .version = "", .manager_cid = 2, .verbs = GRANTS_ALL};
 	struct ramfs_node *node;
 
+	/* All verbs but one, so that refusals are seen too. */
+	config.grants.others = GRANTS_ALL & ~(1ULL << MUX_VERB_RENAME);
 	now = (struct agent_time){.us = 1};
 	memset(&file, 0, sizeof(file));
 	if (guest_init(&guest, &machine, &config) != 0 ||

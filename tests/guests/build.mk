@@ -66,6 +66,7 @@ $(eval $(call image,linux-panic,tests/guests/linux-panic.mux,$(BUILD)/linux/init
 SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux-panic.img)
 
 include tests/guests/linux/build.mk
+include tests/guests/agent/agent.mk
 
 # ClamAV in a Linux partition that is killed and started again. Its one signature is the code of a program that is in all of
 # clamav-testfiles, packed in one way or another.

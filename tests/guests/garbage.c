@@ -45,16 +45,16 @@ static void header(struct message *m, uint16_t type, uint32_t length)
 	m->size = MUX_HEADER_SIZE + length;
 }
 
-/* A good HELLO of an agent named "x": role, reserved, verbs, events, port, two strings. */
+/* A good HELLO of an agent named "x": role, reserved, verbs, granted, events, port, two strings. */
 static void hello(struct message *m)
 {
 	memset(m, 0, sizeof(*m));
-	header(m, MUX_MSG_HELLO, 4 + 4 + 8 + 8 + 4 + 3 + 3);
+	header(m, MUX_MSG_HELLO, 4 + 4 + 8 + 8 + 8 + 4 + 3 + 3);
 	put(m, BODY, MUX_ROLE_AGENT, 4);
-	put(m, BODY + 28, 1, 2);
-	m->bytes[BODY + 30] = 'x';
-	put(m, BODY + 31, 1, 2);
-	m->bytes[BODY + 33] = '1';
+	put(m, BODY + 36, 1, 2);
+	m->bytes[BODY + 38] = 'x';
+	put(m, BODY + 39, 1, 2);
+	m->bytes[BODY + 41] = '1';
 }
 
 static void wrong_magic(struct message *m)
@@ -95,11 +95,11 @@ static void reserved_in_body(struct message *m)
 }
 static void string_past_the_end(struct message *m)
 {
-	put(m, BODY + 28, 0xffff, 2);
+	put(m, BODY + 36, 0xffff, 2);
 }
 static void nul_in_a_string(struct message *m)
 {
-	m->bytes[BODY + 30] = 0;
+	m->bytes[BODY + 38] = 0;
 }
 static void no_body(struct message *m)
 {

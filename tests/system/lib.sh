@@ -63,6 +63,13 @@ boot() { # IMAGE CPUS SECONDS -> $status, $log
 	fi
 }
 
+# What a Linux guest warns of by design: docs/linux-guests.md.
+linux_warnings='ACPI: No IOAPIC entries present|ACPI: setting ELCR to'
+
+no_new_warnings() { # PARTITION
+	is "$(sed -n "s/^$1 *| .*init: warning: //p" "$log" | grep -vE "$linux_warnings")" '' "$1: no warning but the known ones"
+}
+
 show_log() { # LINES: the end of the console, as a diagnosis
 	tail -n "${1:-40}" "$log" | sed 's/^/# /'
 }

@@ -47,4 +47,6 @@ else
 	skip 1 'a boot takes a minute in Bochs; LINUX_LONG=1 runs it'
 fi
 unlike 'vsock port stopped|unchecked MSR access|WARNING: CPU|Call Trace|BUG:|Oops' 'nothing that a kernel or the switch did not expect'
+no_new_warnings one
+no_new_warnings two
 done_testing

@@ -23,7 +23,8 @@ my $config = "$dir/agent.conf";
 sub configure {
 	my ($more, $watch) = @_;
 	$watch //= 'watch-filesystem';
-	spit($config, <<"END" . ($more // ''));
+	$more = "grant = 16 all\n" if !defined $more;
+	spit($config, <<"END" . $more);
 name = tested
 $watch = $mnt
 config-directory = $dir/etc
@@ -54,6 +55,9 @@ configure("forbid = reed\n");
 my $told = `$agent --config $config --check 2>&1`;
 is($? >> 8, 2, '--check refuses a bad one');
 like($told, qr/^\Q$config\E:8: there is no verb "reed"/, 'and names file, line and reason');
+configure("grant = test read\n");
+like(`$agent --config $config --check 2>&1`, qr/^\Q$config\E:8: a grant is the service's CID, or "others", and verbs/,
+	'also of a grant to a name, which proves nothing');
 configure("watch-mount = $dir/etc\n");
 like(`$agent --config $config --check 2>&1`, qr/it is not a mount point/, 'a directory that is no mount point is refused');
 like(`$agent --help`, qr/^usage: muxagentd/, '--help');
@@ -70,6 +74,7 @@ my $up = await('service', qr/^configured: no error/, 10);
 ok($up, 'the agent found the service and took its rules') or diag(slurp("$dir/agent.log"));
 sleep 0.2;
 like(status(), qr/^service: test, CID 16 port 7001, connected, 4 rules$/m, 'status tells of the service');
+like(status(), qr/^  granted: read write .*process-kill$/m, 'what it may do');
 like(status(), qr/^other sources: processes mappings configuration log-ons$/m, 'and of the sources');
 
 # ---- verdicts ----
@@ -101,12 +106,106 @@ if (!$sleeper) { exec "$mnt/sleeper", 60 or POSIX::_exit(1) }
 $child{$sleeper} = 'sleeper';
 ok(await('service', qr{process-start pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'a process start');
 ok(await('service', qr{memory pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'its executable mapping');
-command("stop $sleeper");
-ok(await('service', qr{^result process-stop 0}), 'the service stops it');
+
+# ---- processes: stop, resume, kill ----
+sub process_state { (slurp("/proc/$_[0]/stat") // '') =~ /\) (\S)/ ? $1 : '' }
+sub reaches { # PID STATE...: within 5 s
+	my ($pid, @states) = @_;
+	my $until = time + 5;
+	while (time < $until) {
+		my $now = process_state($pid);
+		return 1 if grep { $now eq $_ } @states;
+		sleep 0.01;
+	}
+	return 0;
+}
+sub empty { truncate "$dir/$_.log", 0 for @_ } # of processes that run
+sub start_of { # as the service learns it from the list of processes
+	my ($pid) = @_;
+	empty('service');
+	command('ps');
+	return await('service', qr{^process $pid parent .* start (\d+)$});
+}
+my $born = await('service', qr{^started $sleeper (\d+)$});
+is(start_of($sleeper), $born, 'event and list agree on the start time of a process');
+command("stop $sleeper $born");
+ok(await('service', qr{^result process-stop 0}) && reaches($sleeper, 'T'), 'stop: it runs no more');
+ok(await('manager', qr{audit: tested: guest changed: allow process-stop \Q$mnt\E/sleeper .* process-stop pid $sleeper$}),
+	'the audit names program and process');
+command("resume $sleeper $born");
+ok(await('service', qr{^result process-resume 0}) && reaches($sleeper, 'S'), 'resume: it goes on');
+for my $verb (qw(stop resume kill)) {
+	command("$verb $sleeper " . ($born + 10000));
+	ok(await('service', qr{^result process-$verb -116}), "$verb: another start time is another process (ESTALE)");
+}
+command("kill $sleeper");
+ok(await('service', qr{^refused kill -22}), 'without a start time nothing is done');
+sleep 0.05;
+is(process_state($sleeper), 'S', 'and the process that has the pid does not notice');
+command("kill $sleeper $born");
+ok(await('service', qr{^result process-kill 0}), 'kill');
 waitpid($sleeper, 0);
 delete $child{$sleeper};
 is($? & 127, 9, 'it was killed');
 ok(await('service', qr{process-stop pid $sleeper size 0 rule 3 \Q$mnt\E/sleeper}), 'a process stop');
+command("kill $sleeper $born");
+ok(await('service', qr{^result process-kill -3}), 'a process that has ended: ESRCH');
+
+# Another process gets the very pid, as only root can arrange it.
+sub fork_as { # PID: a process with that pid that sleeps, or undef
+	my ($wanted) = @_;
+	for (1 .. 50) {
+		spit('/proc/sys/kernel/ns_last_pid', $wanted - 1) or return;
+		my $pid = fork // die;
+		if (!$pid) { exec '/bin/sleep', 60 or POSIX::_exit(1) }
+		$child{$pid} = 'heir';
+		return $pid if $pid == $wanted;
+		finish($pid, 'KILL');
+	}
+	return;
+}
+SKIP: {
+	my $heir = fork_as($sleeper) or skip 'no process can be given a pid here', 3;
+	ok(reaches($heir, 'S'), 'another process has the pid now');
+	empty('service');
+	command("kill $sleeper $born");
+	ok(await('service', qr{^result process-kill -116}), 'it is not taken for the one before (ESTALE)');
+	sleep 0.05;
+	is(process_state($heir), 'S', 'and lives on');
+	finish($heir, 'KILL');
+}
+
+# Those that nobody may touch. The kernel's threads are in no namespace but the first one.
+my ($kernel) = grep { -d "/proc/$_" && !defined readlink("/proc/$_/exe") && (split ' ', slurp("/proc/$_/stat") // '')[8] & 0x200000 }
+	map { m{/(\d+)$} } glob('/proc/[0-9]*');
+my %protected = ('the agent itself' => $daemon, 'process 1' => 1);
+$protected{'a kernel thread'} = $kernel if $kernel;
+for my $name (sort keys %protected) {
+	my $pid = $protected{$name};
+	my $start = start_of($pid);
+	SKIP: {
+		# Process 1 may have started at time 0, and then has no name at all.
+		skip "$name has no start time", 4 if !$start;
+		for my $verb (qw(stop resume kill)) {
+			command("$verb $pid $start");
+			ok(await('service', qr{^result process-$verb -95}), "$verb: not $name (EOPNOTSUPP)");
+		}
+		ok(await('manager', qr{audit: tested: request refused: deny process-stop .* process-kill pid $pid: protected$}), 'with an audit record');
+	}
+}
+like(process_state($daemon), qr/[SR]/, 'the agent runs');
+
+# By the handle of the open that waits, and by a report of a start.
+spit("$mnt/opened", 'x');
+rename "$mnt/opened", "$mnt/killer"; # this process opens no such name
+my $opener = open_later("$mnt/killer");
+is((finish($opener, 0) // 0) & 127, 9, 'who opens a file is killed while the open waits');
+ok(await('service', qr{^killed by handle: 0}), 'by the event\'s handle');
+system("cp /bin/sleep $mnt/doomed");
+my $doomed = fork // die;
+if (!$doomed) { exec "$mnt/doomed", 60 or POSIX::_exit(1) }
+$child{$doomed} = 'doomed';
+is((finish($doomed, 0) // 0) & 127, 9, 'a program is killed on the report of its start');
 # struct utmp: type 7 (USER_PROCESS), pid, line, id, user, host, the rest.
 open(my $wtmp, '>>', "$dir/wtmp");
 print $wtmp pack('s x2 l a32 a4 a32 a256 x52', 7, $$, 'pts/7', '7', 'alice', 'far.example');
@@ -130,7 +229,7 @@ ok(await('service', qr{^result rename 0}) && -f "$mnt/made2", 'rename');
 command("delete $mnt/made2");
 ok(await('service', qr{^result delete 0}) && !-e "$mnt/made2", 'delete');
 command('ps');
-ok(await('service', qr{^process $daemon parent $main \S*muxagentd}), 'the list of processes');
+ok(await('service', qr{^process $daemon parent $main \S*muxagentd start [1-9]\d*$}), 'the list of processes');
 symlink '/etc/hostname', "$mnt/link";
 command("read $mnt/link");
 ok(await('service', qr{^result read -22}), 'a symbolic link is not followed');
@@ -249,15 +348,60 @@ is((status() =~ /lost: (\d+)/)[0], $first, 'and the agent lost none');
 is(finish($daemon, 'TERM'), 0, 'SIGTERM: the agent ends with 0');
 ok(await('service', qr/^agent down: orderly end/), 'in order');
 is(opens("$mnt/evil"), 0, 'nothing waits for an agent that is gone');
-configure("forbid = write, delete\nforbid = process-stop\n");
-fresh('agent');
+
+# Every verb, with something that it could be done to.
+spit("$mnt/victim", "$$");
+$sleeper = fork // die;
+if (!$sleeper) { exec '/bin/sleep', 60 or POSIX::_exit(1) }
+$child{$sleeper} = 'sleeper';
+my %request = (read => "read $mnt/data", write => "write $mnt/data no", create => "create $mnt/made3", delete => "delete $mnt/data",
+	rename => "rename $mnt/data $mnt/data2", list => "list $mnt", stat => "stat $mnt/data", quarantine => "quarantine $mnt/victim",
+	restore => "restore $dir/quarantine/1", processes => 'ps',
+	map { ("process-$_" => "$_ $sleeper $born") } qw(stop resume kill));
+sub expect_refusals { # STATUS WHY VERBS...: each with its status and a record, and counted
+	my ($status, $why, @verbs) = @_;
+	empty('service', 'manager');
+	my $before = (status() =~ /refused: (\d+)/)[0];
+	for my $verb (@verbs) {
+		command($request{$verb});
+		ok(await('service', qr{^result $verb $status }), "$verb: $why ($status)") or diag(slurp("$dir/service.log"));
+		ok(await('manager', qr{audit: tested: request refused: deny \S+ .* $verb(?: pid \d+)?: $why$}), 'audited') or diag(slurp("$dir/manager.log"));
+	}
+	is((status() =~ /refused: (\d+)/)[0], $before + @verbs, 'all are counted');
+}
+sub restart_agent { # CONFIGURATION
+	finish($daemon, 'TERM');
+	configure($_[0]);
+	empty('agent', 'service');
+	$daemon = start_agent();
+	return await('service', qr/^configured: no error/, 15);
+}
+configure('');
+empty('agent', 'service');
 $daemon = start_agent();
-ok(await('service', qr/^agent down(?:.*\n)+agent up(?:.*\n)+configured: no error/, 15), 'the agent is back');
-command("write $mnt/data no");
-command("delete $mnt/data");
-command("stop $main");
-ok(await('service', qr/^refused write -95\nrefused delete -95\nrefused stop -95/), 'verbs that the configuration forbids');
-is(slurp("$mnt/data"), 'new', 'change nothing');
+ok(await('service', qr/^configured: no error/, 15), 'the agent is back, with nothing in its configuration about verbs');
+ok(await('service', qr/^agent up: tested, granted 0xe1$/), 'a service is told what it may do: read, list, stat, quarantine');
+expect_refusals(-13, 'not granted', qw(write create delete rename restore processes process-stop process-resume process-kill));
+command("read $mnt/data");
+ok(await('service', qr{^result read 0}), 'read is granted');
+command("list $mnt");
+ok(await('service', qr{^result list 0}), 'list');
+command("stat $mnt/data");
+ok(await('service', qr{^result stat 0}), 'stat');
+command("quarantine $mnt/victim");
+ok(await('service', qr{^result quarantine 0}) && !-e "$mnt/victim", 'quarantine');
+ok(restart_agent("grant = 17 all\ngrant = others none\n"), 'a grant to another service, and none to others');
+expect_refusals(-13, 'not granted', sort keys %request);
+ok(restart_agent("grant = 16 all\nforbid = all\n"), 'everything is granted, and everything forbidden');
+expect_refusals(-1, 'forbidden here', sort keys %request);
+is(slurp("$mnt/data"), 'new', 'what was refused changed nothing');
+ok(!-e "$mnt/made3" && !-e "$mnt/data2", 'no file came');
+is(process_state($sleeper), 'S', 'no process was touched');
+finish($sleeper, 'KILL');
+ok(restart_agent("grant = 16 all\nforbid = write, delete\nforbid = process-stop\n"), 'some verbs are forbidden');
+expect_refusals(-1, 'forbidden here', qw(write delete process-stop));
+command("stat $mnt/data");
+ok(await('service', qr{^result stat 0}), 'others are not');
 
 # ---- SIGTERM with operations that wait ----
 kill 'STOP', $service;
@@ -278,7 +422,7 @@ is(opens("$mnt/plain"), 0, 'no process hangs');
 for my $watch ('watch-filesystem', 'watch-mount') {
 	fresh('service', 'agent');
 	finish($service, 'TERM');
-	configure('', $watch);
+	configure(undef, $watch);
 	$service = start_service(@rules);
 	$daemon = start_agent();
 	ok(await('service', qr/^configured: no error/, 15), "once more, $watch");

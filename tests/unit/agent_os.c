@@ -192,10 +192,21 @@ static int fake_process_next(void *context, uint64_t *cursor, struct agent_proce
 	return 1;
 }
 
-static int fake_process_stop(void *context, uint32_t pid)
+static int fake_process_control(void *context, enum mux_verb verb,
+				const struct agent_process_name *name, char *image)
 {
-	(void)context;
-	return pid == 1 ? 0 : -ESRCH;
+	struct fake_os *os = context;
+
+	os->control = verb;
+	os->controlled = *name;
+	if (name->pid != FAKE_PID && name->pid != FAKE_PID_PROTECTED) {
+		return -ESRCH;
+	}
+	if (name->alive_us != 0 ? name->alive_us < FAKE_START : name->start_us != FAKE_START) {
+		return -ESTALE;
+	}
+	snprintf(image, AGENT_PATH_MAX, "/bin/x");
+	return name->pid == FAKE_PID ? 0 : -EOPNOTSUPP;
 }
 
 const struct agent_os_ops fake_os_ops = {
@@ -215,5 +226,5 @@ const struct agent_os_ops fake_os_ops = {
 	.rename = fake_rename,
 	.restore = fake_restore,
 	.process_next = fake_process_next,
-	.process_stop = fake_process_stop,
+	.process_control = fake_process_control,
 };

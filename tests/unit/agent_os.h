@@ -8,6 +8,11 @@
 
 #define FAKE_DECISIONS 4096U
 
+/* Processes for PROCESS_STOP, RESUME and KILL. */
+#define FAKE_PID	   7U /* of fake_event() too */
+#define FAKE_PID_PROTECTED 8U
+#define FAKE_START	   100U
+
 struct fake_decision {
 	uint64_t cookie;
 	enum mux_verdict verdict;
@@ -20,6 +25,8 @@ struct fake_os {
 	uint64_t file_size; /* of every file */
 	unsigned open_files;
 	unsigned writes;
+	enum mux_verb control; /* the last one, and for which process */
+	struct agent_process_name controlled;
 	unsigned decisions;
 	struct fake_decision decision[FAKE_DECISIONS];
 };

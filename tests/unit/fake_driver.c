@@ -36,10 +36,11 @@ void virtio_pci_needs_reset(struct virtio_pci *transport)
 	transport->needs_reset++;
 }
 
-void log_warn(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
 	va_list args;
 
+	(void)level;
 	va_start(args, format);
 	vsnprintf(fake_log, sizeof(fake_log), format, args);
 	va_end(args);

@@ -173,6 +173,7 @@ static void send_event(struct wire_peer *agent, uint64_t sequence, uint64_t requ
 				   .time_us = 123,
 				   .deadline_ms = request ? 500 : 0,
 				   .pid = 42,
+				   .start_us = sequence == 1 ? 77 : 0,
 				   .handle = request,
 				   .size = 99,
 				   .path = wire_string_of(path),
@@ -1212,14 +1213,69 @@ static void test_single_results(void **state)
 	expect_access(&agent, MUX_VERB_CREATE, &access);
 	assert_int_equal(access.flags, MUX_ACCESS_DIRECTORY);
 	assert_int_equal(mux_create(seen.agent, "/d", 8, &call), -EINVAL);
-	mux_process_stop(seen.agent, 99, &call);
-	expect_access(&agent, MUX_VERB_PROCESS_STOP, &access);
+	mux_process_kill(seen.agent, (struct mux_process){.pid = 99, .start_us = 7}, &call);
+	expect_access(&agent, MUX_VERB_PROCESS_KILL, &access);
 	assert_int_equal(access.offset, 99);
+	assert_int_equal(access.length, 7);
 	/* The wrong verb in an answer. */
 	respond(&agent, agent.message.header.request, false,
 		&(struct wire_response){.verb = MUX_VERB_CREATE});
 	wire_peer_expect_error(&agent, MUX_ERR_UNEXPECTED);
 	wire_peer_expect_closed(&agent);
+}
+
+static void expect_process(struct wire_peer *agent, uint16_t verb, uint64_t handle, uint64_t pid,
+			   uint64_t start_us)
+{
+	struct wire_access access;
+
+	expect_access(agent, verb, &access);
+	assert_int_equal(access.handle, handle);
+	assert_int_equal(access.offset, pid);
+	assert_int_equal(access.length, start_us);
+	respond(agent, agent->message.header.request, false,
+		&(struct wire_response){.verb = verb, .status = -ESTALE});
+	assert_int_equal(seen.result.status, -ESTALE);
+	assert_int_equal(seen.result.verb, verb);
+}
+
+/* A process is named by pid and start, or by the handle of an event while that waits. */
+static void test_processes_are_controlled(void **state)
+{
+	const struct mux_process_info listed = {.pid = 4, .start_us = 9};
+	struct mux_event *event;
+	struct wire_peer agent;
+
+	(void)state;
+	connect_agent(&agent, GUEST_CID, "web");
+	assert_true(mux_agent_info(seen.agent)->granted == 1U << MUX_VERB_READ);
+	mux_process_stop(seen.agent, mux_process_listed(&listed), &call);
+	expect_process(&agent, MUX_VERB_PROCESS_STOP, 0, 4, 9);
+	mux_process_resume(seen.agent, mux_process_listed(&listed), &call);
+	expect_process(&agent, MUX_VERB_PROCESS_RESUME, 0, 4, 9);
+	mux_process_kill(seen.agent, mux_process_listed(&listed), &call);
+	expect_process(&agent, MUX_VERB_PROCESS_KILL, 0, 4, 9);
+	assert_int_equal(mux_process_kill(seen.agent, (struct mux_process){.pid = 4}, &call),
+			 -EINVAL);
+	assert_int_equal(mux_process_kill(seen.agent, (struct mux_process){.start_us = 4}, &call),
+			 -EINVAL);
+
+	seen.keep_verdicts = true;
+	mux_on_event(service, MUX_EVENT_OPEN, on_event, &seen);
+	send_event(&agent, 1, 5, "/x");
+	wire_peer_expect_nothing(&agent);
+	event = seen.kept[0];
+	assert_int_equal(mux_event_info(event)->start_us, 77);
+	mux_process_kill(seen.agent, mux_process_event(event), &call);
+	expect_process(&agent, MUX_VERB_PROCESS_KILL, 5, 0, 0);
+	mux_event_keep(event);
+	mux_verdict(event, MUX_VERDICT_DENY, 0, NULL, 0);
+	wire_peer_expect(&agent, MUX_MSG_VERDICT);
+	/* After the verdict, pid and start are what is left. */
+	mux_process_kill(seen.agent, mux_process_event(event), &call);
+	expect_process(&agent, MUX_VERB_PROCESS_KILL, 0, 42, 77);
+	mux_event_release(event);
+	wire_peer_close(&agent);
 }
 
 static void test_lists(void **state)
@@ -1602,6 +1658,7 @@ int main(void)
 		TEST(test_request_limits),
 		TEST(test_write),
 		TEST(test_single_results),
+		TEST(test_processes_are_controlled),
 		TEST(test_lists),
 		TEST(test_read_wrong_data),
 		TEST(test_agent_that_does_not_read),

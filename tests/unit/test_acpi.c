@@ -40,8 +40,9 @@ const void *paging_map_firmware(hpa_t address, size_t size)
 	return memory + (address.value - BASE);
 }
 
-void log_warn(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
+	(void)level;
 	(void)format;
 }
 

@@ -36,6 +36,10 @@ struct log {
 	unsigned ends;
 	char last_path[64];
 	char id[64];
+	uint64_t verbs; /* of the agent's HELLO */
+	uint64_t granted;
+	char audit_path[64]; /* of the last record */
+	char audit_text[64];
 };
 
 struct world {
@@ -107,9 +111,15 @@ static void take_message(struct net_peer *peer, const struct wire_message *messa
 	struct log *log = peer->context;
 	struct wire_error error;
 	struct wire_audit audit;
+	struct wire_hello hello;
 
 	switch (message->header.type) {
-	case MUX_MSG_HELLO: log->sequence = 0; break;
+	case MUX_MSG_HELLO:
+		assert_int_equal(wire_decode_hello(message, &hello), 0);
+		log->sequence = 0;
+		log->verbs = hello.verbs;
+		log->granted = hello.granted;
+		break;
 	case MUX_MSG_EVENT: take_event(log, message); break;
 	case MUX_MSG_CONFIGURED: log->configured++; break;
 	case MUX_MSG_RESPONSE: take_response(log, message); break;
@@ -123,6 +133,8 @@ static void take_message(struct net_peer *peer, const struct wire_message *messa
 	case MUX_MSG_AUDIT:
 		assert_int_equal(wire_decode_audit(message, &audit), 0);
 		log->audits[audit.kind] += audit.count;
+		wire_string_copy(log->audit_path, sizeof(log->audit_path), audit.path);
+		wire_string_copy(log->audit_text, sizeof(log->audit_text), audit.text);
 		break;
 	default: fail_msg("type %u", message->header.type);
 	}
@@ -137,7 +149,8 @@ static int set_up(void **state)
 				      .manager_cid = 2,
 				      .manager_port = MUX_PORT_MANAGER,
 				      .verbs = (1ULL << MUX_VERBS) - 1,
-				      .events = (1ULL << MUX_EVENT_KINDS) - 1};
+				      .events = (1ULL << MUX_EVENT_KINDS) - 1,
+				      .grants = {.others = GRANTS_ALL}};
 
 	(void)state;
 	world = calloc(1, sizeof(*world));
@@ -730,24 +743,168 @@ static void test_verbs(void **state)
 	assert_int_equal(ask(access_of(MUX_VERB_QUARANTINE, "/a")), 0);
 	assert_string_equal(world->log[1].id, "/q/1");
 	assert_int_equal(ask(access_of(MUX_VERB_RESTORE, "/q/1")), 0);
-	access = access_of(MUX_VERB_PROCESS_STOP, "");
-	access.offset = 1;
-	assert_int_equal(ask(access), 0);
-	access.offset = 1ULL << 40;
-	assert_int_equal(ask(access), -ESRCH);
 	assert_int_equal(ask(access_of(MUX_VERB_READ, "relative")), -EINVAL);
 	assert_int_equal(ask(access_of(MUX_VERB_READ, "")), -EINVAL);
-	/* write, delete, create, rename, quarantine, restore, stop */
-	assert_int_equal(world->log[0].audits[MUX_AUDIT_ACCESS], 7);
+	/* write, delete, create, rename, quarantine, restore */
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_ACCESS], 6);
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_REFUSED], 0);
+}
+
+static struct wire_access process_of(uint16_t verb, uint32_t pid, uint64_t start_us)
+{
+	struct wire_access access = access_of(verb, "");
+
+	access.offset = pid;
+	access.length = start_us;
+	return access;
+}
+
+static void test_process_verbs(void **state)
+{
+	static const char *const texts[] = {"process-stop pid 7", "process-resume pid 7",
+					    "process-kill pid 7"};
+
+	(void)state;
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	for (uint16_t verb = MUX_VERB_PROCESS_STOP; verb <= MUX_VERB_PROCESS_KILL; verb++) {
+		assert_int_equal(ask(process_of(verb, FAKE_PID, FAKE_START)), 0);
+		assert_int_equal(world->os.control, verb);
+		assert_string_equal(world->log[0].audit_path, "/bin/x");
+		assert_string_equal(world->log[0].audit_text, texts[verb - MUX_VERB_PROCESS_STOP]);
+		/* The same pid, but another process. */
+		assert_int_equal(ask(process_of(verb, FAKE_PID, FAKE_START + 1)), -ESTALE);
+		assert_int_equal(ask(process_of(verb, 1, FAKE_START)), -ESRCH);
+		assert_int_equal(ask(process_of(verb, FAKE_PID_PROTECTED, FAKE_START)),
+				 -EOPNOTSUPP);
+		assert_string_equal(world->log[0].audit_path, "/bin/x");
+	}
+	assert_string_equal(world->log[0].audit_text, "process-kill pid 8: protected");
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_ACCESS], 3);
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_REFUSED], 3);
+	assert_int_equal(world->agent.counters.refused, 3);
+}
+
+/* The handle of a waiting event names the process that waits, for the service that was asked. */
+static void test_process_by_handle(void **state)
+{
+	struct wire_access access = access_of(MUX_VERB_PROCESS_KILL, "");
+	struct agent_event event = fake_event(MUX_EVENT_OPEN, 1, "/a");
+	struct agent_decision decision;
+
+	(void)state;
+	join(0, MUX_ACTION_VERDICT, OPENS, MUX_VERDICT_ALLOW);
+	join(1, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	event.alive_us = FAKE_START + 5;
+	agent_notify(&world->agent, &event, world->net.now, &decision);
+	net_pump(&world->net);
+	access.handle = world->log[1].handle;
+	assert_int_equal(ask(access), 0);
+	assert_int_equal(world->os.controlled.pid, FAKE_PID);
+	assert_int_equal(world->os.controlled.start_us, 0);
+	assert_int_equal(world->os.controlled.alive_us, FAKE_START + 5);
+	net_access(world->service[1], &access);
+	net_pump(&world->net);
+	assert_int_equal(world->log[2].status, -ENOENT); /* it was not asked */
+	net_verdict(world->service[0], world->log[1].request[0], MUX_VERDICT_ALLOW, 0, "");
+	assert_int_equal(ask(access), -ENOENT);
+	/* A process that is younger than the event got its pid. */
+	event.alive_us = FAKE_START - 1;
+	event.cookie = 2;
+	agent_notify(&world->agent, &event, world->net.now, &decision);
+	net_pump(&world->net);
+	access.handle = world->log[1].handle;
+	assert_int_equal(ask(access), -ESTALE);
+	/* An OS that knows the start need not know more. */
+	event.alive_us = 0;
+	event.start_us = FAKE_START;
+	event.cookie = 3;
+	agent_notify(&world->agent, &event, world->net.now, &decision);
+	net_pump(&world->net);
+	access.handle = world->log[1].handle;
+	assert_int_equal(ask(access), 0);
+}
+
+/* A request of that verb, with what it needs to be well-formed. */
+static struct wire_access any_access(uint16_t verb)
+{
+	return wire_verb_is_process(verb) ? process_of(verb, FAKE_PID, FAKE_START)
+					  : access_of(verb, "/a");
 }
 
 static void test_forbidden_verb(void **state)
 {
 	(void)state;
-	world->agent.config.verbs &= ~(1ULL << MUX_VERB_DELETE);
+	world->agent.config.grants.forbidden = GRANTS_ALL & ~(1ULL << MUX_VERB_STAT);
 	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
-	assert_int_equal(ask(access_of(MUX_VERB_DELETE, "/a")), -EPERM);
+	assert_true(world->log[1].verbs == GRANTS_ALL);
+	assert_true(world->log[1].granted == 1ULL << MUX_VERB_STAT);
+	assert_true(world->log[0].granted == 0); /* the manager asks for nothing */
+	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
+		world->log[0].audit_text[0] = '\0';
+		assert_int_equal(ask(any_access(verb)), verb == MUX_VERB_STAT ? 0 : -EPERM);
+		assert_int_equal(verb == MUX_VERB_STAT,
+				 strstr(world->log[0].audit_text, ": forbidden here") == NULL);
+	}
+	assert_string_equal(world->log[0].audit_text, "process-kill pid 7: forbidden here");
 	assert_int_equal(world->log[0].audits[MUX_AUDIT_ACCESS], 0);
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_REFUSED], MUX_VERBS - 1);
+	assert_int_equal(world->log[1].audits[MUX_AUDIT_REFUSED], MUX_VERBS - 1);
+	assert_int_equal(world->agent.counters.refused, MUX_VERBS - 1);
+	assert_int_equal(world->os.controlled.pid, 0); /* nothing reached the OS */
+	assert_int_equal(world->os.writes, 0);
+}
+
+/* Services are told apart by their CIDs: 16 has a grant of its own, 17 has what others have. */
+static void test_grants(void **state)
+{
+	struct wire_access access = access_of(MUX_VERB_QUARANTINE, "/a");
+
+	(void)state;
+	grants_init(&world->agent.config.grants);
+	world->agent.config.grants.count = 1;
+	world->agent.config.grants.entry[0] =
+		(struct grants_entry){.cid = 16, .verbs = 1ULL << MUX_VERB_PROCESS_KILL};
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	join(1, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	assert_true(world->log[1].granted == 1ULL << MUX_VERB_PROCESS_KILL);
+	assert_true(world->log[2].granted == GRANTS_OTHERS);
+	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
+		assert_int_equal(ask(any_access(verb)),
+				 verb == MUX_VERB_PROCESS_KILL ? 0 : -EACCES);
+	}
+	assert_int_equal(ask(access_of(MUX_VERB_RENAME, "/some/file")), -EACCES);
+	assert_string_equal(world->log[0].audit_path, "/some/file");
+	assert_string_equal(world->log[0].audit_text, "rename: not granted");
+	assert_int_equal(world->agent.counters.refused, MUX_VERBS);
+	net_access(world->service[1], &access);
+	net_pump(&world->net);
+	assert_int_equal(world->log[2].status, 0);
+	access = process_of(MUX_VERB_PROCESS_KILL, FAKE_PID, FAKE_START);
+	net_access(world->service[1], &access);
+	net_pump(&world->net);
+	assert_int_equal(world->log[2].status, -EACCES);
+	/* What is forbidden stays forbidden. */
+	world->agent.config.grants.forbidden = 1ULL << MUX_VERB_PROCESS_KILL;
+	assert_int_equal(ask(access), -EPERM);
+	/* What the OS can't do is neither. */
+	world->agent.config.verbs = 0;
+	assert_int_equal(ask(access), -ENOSYS);
+}
+
+/* Refusals are merged where they are many, and all are counted. */
+static void test_flood_of_refusals(void **state)
+{
+	(void)state;
+	grants_init(&world->agent.config.grants);
+	join(0, MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	world->manager->is_reading = false;
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(ask(access_of(MUX_VERB_DELETE, "/a")), -EACCES);
+	}
+	world->manager->is_reading = true;
+	net_pump(&world->net);
+	assert_int_equal(world->log[0].audits[MUX_AUDIT_REFUSED], 1000);
+	assert_int_equal(world->agent.counters.refused, 1000);
 }
 
 static void test_handle_lives_until_the_verdict(void **state)
@@ -832,6 +989,10 @@ int main(void)
 		TEST(test_too_many_requests),
 		TEST(test_requests_end_with_the_session),
 		TEST(test_verbs),
+		TEST(test_process_verbs),
+		TEST(test_process_by_handle),
+		TEST(test_grants),
+		TEST(test_flood_of_refusals),
 		TEST(test_forbidden_verb),
 		TEST(test_handle_lives_until_the_verdict),
 		TEST(test_bye_brings_counters),

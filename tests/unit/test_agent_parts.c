@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of the agent's small parts: globs, rules, filter, latency, audit queue, pending table.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -10,6 +12,7 @@
 #include "agent-guest/core/audit.h"
 #include "agent-guest/core/filter.h"
 #include "agent-guest/core/glob.h"
+#include "agent-guest/core/grants.h"
 #include "agent-guest/core/latency.h"
 #include "agent-guest/core/pending.h"
 
@@ -398,6 +401,97 @@ static void test_audit_long_path(void **state)
 	assert_string_equal(record.path + AUDIT_PATH_MAX - 5, "/end");
 }
 
+/* ---- grants ---- */
+
+#define BIT(n) (1ULL << (n))
+
+static void test_grants(void **state)
+{
+	char error[GRANTS_ERROR_MAX];
+	struct grants grants;
+
+	(void)state;
+	grants_init(&grants);
+	assert_true(grants_of(&grants, 16) == (BIT(MUX_VERB_READ) | BIT(MUX_VERB_LIST) |
+					       BIT(MUX_VERB_STAT) | BIT(MUX_VERB_QUARANTINE)));
+	/* The first grant takes the place of what others have, the second adds. */
+	assert_int_equal(grants_add(&grants, "16 delete,Restore", error), 0);
+	assert_true(grants_of(&grants, 16) == (BIT(MUX_VERB_DELETE) | BIT(MUX_VERB_RESTORE)));
+	assert_true(grants_of(&grants, 17) == GRANTS_OTHERS);
+	assert_int_equal(grants_add(&grants, "16:process-kill", error), 0);
+	assert_true(grants_of(&grants, 16) ==
+		    (BIT(MUX_VERB_DELETE) | BIT(MUX_VERB_RESTORE) | BIT(MUX_VERB_PROCESS_KILL)));
+	assert_int_equal(grants_add(&grants, "17 none", error), 0);
+	assert_true(grants_of(&grants, 17) == 0);
+	assert_int_equal(grants_add(&grants, "18\t all", error), 0);
+	assert_true(grants_of(&grants, 18) == GRANTS_ALL);
+	assert_int_equal(grants_add(&grants, "others stat", error), 0);
+	assert_true(grants_of(&grants, 19) == BIT(MUX_VERB_STAT));
+	assert_int_equal(grants_add(&grants, "others:none", error), 0);
+	assert_true(grants_of(&grants, 19) == 0);
+	/* What is forbidden is forbidden to all, and forbidding adds up. */
+	assert_int_equal(grants_forbid(&grants, "DELETE process-kill", error), 0);
+	assert_int_equal(grants_forbid(&grants, "none", error), 0);
+	assert_true(grants_of(&grants, 16) == BIT(MUX_VERB_RESTORE));
+	assert_true(grants_of(&grants, 18) ==
+		    (GRANTS_ALL & ~(BIT(MUX_VERB_DELETE) | BIT(MUX_VERB_PROCESS_KILL))));
+	assert_int_equal(grants_forbid(&grants, "all", error), 0);
+	assert_true(grants_of(&grants, 18) == 0);
+}
+
+static void test_grants_errors(void **state)
+{
+	static const char shape[] = "a grant is the service's CID, or \"others\", and verbs";
+	static const struct {
+		const char *text;
+		const char *error;
+	} cases[] = {
+		{"", shape},
+		{"read", shape},
+		{"-1 read", shape},
+		{"+1 read", shape},
+		{"0 read", shape},
+		{"4294967295 read", shape},
+		{"99999999999999999999999 read", shape},
+		{"16x read", shape},
+		{"16,read", shape},
+		{"otherswise read", shape},
+		{"16", "verbs are missing"},
+		{"16:", "verbs are missing"},
+		{"16 ,,", "verbs are missing"},
+		{"others", "verbs are missing"},
+		{"16 read reed", "there is no verb \"reed\" (read, write, "},
+		{"16::read", "there is no verb \":read\" (read, "},
+		{"16 readreadreadreadreadreadreadreadread",
+		 "there is no verb \"readreadreadreadreadreadreadrea\" (read, "},
+	};
+	char error[GRANTS_ERROR_MAX];
+	struct grants grants;
+	struct grants before;
+	char text[32];
+
+	(void)state;
+	grants_init(&grants);
+	before = grants;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(grants_add(&grants, cases[i].text, error), -EINVAL);
+		assert_int_equal(strncmp(error, cases[i].error, strlen(cases[i].error)), 0);
+		assert_memory_equal(&grants, &before, sizeof(grants));
+	}
+	assert_int_equal(grants_forbid(&grants, "read, reed", error), -EINVAL);
+	assert_string_equal(error + strlen(error) - strlen("process-kill, all or none)"),
+			    "process-kill, all or none)");
+	assert_int_equal(grants_forbid(&grants, " ", error), -EINVAL);
+	assert_memory_equal(&grants, &before, sizeof(grants));
+	for (unsigned cid = 1; cid <= AGENT_GRANTS_MAX; cid++) {
+		snprintf(text, sizeof(text), "%u all", cid);
+		assert_int_equal(grants_add(&grants, text, error), 0);
+	}
+	assert_int_equal(grants_add(&grants, "100 all", error), -EINVAL);
+	assert_string_equal(error, "grants for more than 16 services");
+	assert_int_equal(grants_add(&grants, "3 all", error), 0);
+}
+
 /* ---- pending ---- */
 
 static void test_pending(void **state)
@@ -442,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_latency),		cmocka_unit_test(test_latency_buckets),
 		cmocka_unit_test(test_audit_counts),	cmocka_unit_test(test_audit_lost_is_merged),
 		cmocka_unit_test(test_audit_long_path), cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_grants),		cmocka_unit_test(test_grants_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,8 @@ static void make_guest(struct guest *guest, const char *name, uint32_t cid)
 				      .manager_cid = MUX_CID_MANAGER,
 				      .manager_port = MUX_PORT_MANAGER,
 				      .verbs = (1U << MUX_VERBS) - 1,
-				      .events = MUX_EVENTS_ALL};
+				      .events = MUX_EVENTS_ALL,
+				      .grants = {.others = GRANTS_ALL}};
 
 	memset(&guest->os, 0, sizeof(guest->os));
 	guest->os.file_size = BIG_FILE;

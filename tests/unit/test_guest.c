@@ -33,6 +33,8 @@ struct world {
 	uint64_t waiting[64]; /* questions that wait for their turn: request and handle are one */
 	unsigned waiting_count;
 	unsigned events_by_kind[MUX_EVENT_KINDS];
+	uint32_t pid; /* of the last process that started */
+	uint64_t start_us;
 	int32_t status; /* of the last other RESPONSE */
 	char id[128];	/* of the last quarantined file */
 	char output[65536];
@@ -122,6 +124,10 @@ static void av_message(struct net_peer *peer, const struct wire_message *message
 	}
 	assert_int_equal(wire_decode_event(message, &event), 0);
 	world->events_by_kind[event.kind]++;
+	if (event.kind == MUX_EVENT_PROCESS_START) {
+		world->pid = event.pid;
+		world->start_us = event.start_us;
+	}
 	if (world->is_silent) {
 		return;
 	}
@@ -157,7 +163,8 @@ static int set_up(void **state)
 				      .version = "1",
 				      .manager_cid = 2,
 				      .manager_port = MUX_PORT_MANAGER,
-				      .verbs = (1ULL << MUX_VERBS) - 1};
+				      .verbs = GRANTS_ALL,
+				      .grants = {.others = GRANTS_ALL}};
 
 	(void)state;
 	world = calloc(1, sizeof(*world));
@@ -364,6 +371,83 @@ static void test_every_kind_is_told(void **state)
 	assert_int_equal(world->events_by_kind[MUX_EVENT_PROCESS_STOP], 2);
 }
 
+static void step(unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i++) {
+		while (guest_run(&world->guest)) {
+			net_pump(&world->net);
+		}
+		net_sleep(&world->net, 1000);
+	}
+}
+
+/* What the service does to a process: its status. */
+static int32_t control(enum mux_verb verb, uint32_t pid, uint64_t start_us)
+{
+	struct wire_access access = {
+		.verb = (uint16_t)verb, .offset = pid, .length = start_us, .path = {"", 0}};
+
+	world->status = 1;
+	net_access(world->av, &access);
+	net_pump(&world->net);
+	assert_int_not_equal(world->status, 1);
+	return world->status;
+}
+
+/* A script that a service holds does nothing until it may go on. */
+static void test_service_controls_a_process(void **state)
+{
+	static const char script[] = "write /script \"#!mux\"\n"
+				     "append /script \"sleep 10\"\n"
+				     "append /script \"create /made 1\"\n"
+				     "append /script \"sleep 100000\"\n"
+				     "start /script\n"
+				     "sleep 500\n"
+				     "expect missing open /made\n"
+				     "sleep 500\n"
+				     "expect ok open /made\n"
+				     "check processes == 2\n"
+				     "sleep 500\n"
+				     "check processes == 1\n";
+
+	(void)state;
+	protect(MUX_ACTION_REPORT, 1ULL << MUX_EVENT_PROCESS_START, MUX_VERDICT_ALLOW);
+	assert_int_equal(guest_start_workload(&world->guest, "w", script, sizeof(script) - 1), 0);
+	step(5);
+	assert_true(world->pid > PROCESS_FIRST_PID && world->start_us != 0);
+	assert_int_equal(control(MUX_VERB_PROCESS_STOP, world->pid, world->start_us + 2), -ESTALE);
+	assert_int_equal(control(MUX_VERB_PROCESS_STOP, 99, world->start_us), -ESRCH);
+	assert_int_equal(control(MUX_VERB_PROCESS_STOP, world->pid, world->start_us), 0);
+	step(700);
+	assert_int_equal(control(MUX_VERB_PROCESS_RESUME, world->pid, world->start_us), 0);
+	step(500);
+	assert_int_equal(control(MUX_VERB_PROCESS_STOP, world->pid, world->start_us), 0);
+	assert_int_equal(control(MUX_VERB_PROCESS_KILL, world->pid, world->start_us), 0);
+	step(1000);
+	assert_int_equal(control(MUX_VERB_PROCESS_KILL, world->pid, world->start_us), -ESRCH);
+	assert_true(guest_is_done(&world->guest));
+	assert_int_equal(world->guest.failures, 0);
+}
+
+/* The workload itself is the first process. */
+static void test_first_process_is_protected(void **state)
+{
+	struct process *first;
+
+	(void)state;
+	protect(MUX_ACTION_REPORT, OPENS, MUX_VERDICT_ALLOW);
+	assert_int_equal(guest_start_workload(&world->guest, "w", "sleep 20\n", 9), 0);
+	first = process_find(&world->guest.processes, PROCESS_FIRST_PID);
+	assert_non_null(first);
+	for (uint16_t verb = MUX_VERB_PROCESS_STOP; verb <= MUX_VERB_PROCESS_KILL; verb++) {
+		assert_int_equal(control((enum mux_verb)verb, first->pid, first->start_us),
+				 -EOPNOTSUPP);
+	}
+	assert_int_equal(world->guest.agent.counters.refused, 3);
+	step(50);
+	assert_true(guest_is_done(&world->guest));
+}
+
 /* Only the task that waits for a verdict waits. */
 static void test_tasks_go_on(void **state)
 {
@@ -492,6 +576,8 @@ int main(void)
 		TEST(test_quarantine_by_verdict),
 		TEST(test_quarantine_after_report),
 		TEST(test_every_kind_is_told),
+		TEST(test_service_controls_a_process),
+		TEST(test_first_process_is_protected),
 		TEST(test_tasks_go_on),
 		TEST(test_scripts_are_interpreted),
 		TEST(test_restarted_service_scans_again),

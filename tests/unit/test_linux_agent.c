@@ -32,7 +32,8 @@ static void test_config_defaults(void **state)
 	assert_int_equal(parse(""), 0);
 	assert_int_equal(config.manager_cid, 2);
 	assert_int_equal(config.manager_port, 7000);
-	assert_int_equal(config.verbs, BIT(MUX_VERBS) - 1);
+	assert_true(config.grants.forbidden == 0);
+	assert_true(grants_of(&config.grants, 16) == GRANTS_OTHERS);
 	assert_int_equal(config.watch_count, 0);
 	assert_int_equal(config.directory_count, 1);
 	assert_string_equal(config.directory[0], "/etc");
@@ -58,6 +59,8 @@ static void test_config_values(void **state)
 			       "status-socket = /run/s\n"
 			       "forbid = write, DELETE\n"
 			       "forbid = process-stop\n"
+			       "grant = 16 read, WRITE process-kill # the antivirus\n"
+			       "grant = others none\n"
 			       "report-forks = yes\n"
 			       "remember = no"),
 			 0);
@@ -72,9 +75,11 @@ static void test_config_values(void **state)
 	assert_int_equal(config.directory_count, 2);
 	assert_string_equal(config.logons, "");
 	assert_string_equal(config.quarantine, "/q");
-	assert_int_equal(config.verbs,
-			 (BIT(MUX_VERBS) - 1) & ~(BIT(MUX_VERB_WRITE) | BIT(MUX_VERB_DELETE) |
-						  BIT(MUX_VERB_PROCESS_STOP)));
+	assert_int_equal(config.grants.forbidden,
+			 BIT(MUX_VERB_WRITE) | BIT(MUX_VERB_DELETE) | BIT(MUX_VERB_PROCESS_STOP));
+	assert_int_equal(grants_of(&config.grants, 16),
+			 BIT(MUX_VERB_READ) | BIT(MUX_VERB_PROCESS_KILL));
+	assert_int_equal(grants_of(&config.grants, 17), 0);
 	assert_true(config.report_forks);
 	assert_false(config.remember);
 }
@@ -99,6 +104,9 @@ static void test_config_errors(void **state)
 		{"watch-mount = //", "f:1: the path must not have '.', '..' or '//' in it"},
 		{"watch-mount = /a\nwatch-filesystem = /a/", "f:2: this path is watched already"},
 		{"remember = maybe", "f:1: the value must be yes or no"},
+		{"\ngrant = antivirus read",
+		 "f:2: a grant is the service's CID, or \"others\", and verbs"},
+		{"grant = 16", "f:1: verbs are missing"},
 	};
 	char text[2048];
 
@@ -109,6 +117,8 @@ static void test_config_errors(void **state)
 	}
 	assert_true(parse("forbid = read, reed") < 0);
 	assert_non_null(strstr(error, "f:1: there is no verb \"reed\""));
+	assert_true(parse("grant = 16 read\ngrant = 16 process-stopp") < 0);
+	assert_non_null(strstr(error, "f:2: there is no verb \"process-stopp\" (read, "));
 	snprintf(text, sizeof(text), "name = %0200d", 0);
 	assert_true(parse(text) < 0);
 	assert_string_equal(error, "f:1: the value is too long");

@@ -390,7 +390,7 @@ static void test_bad_input(void **state)
 	wire_peer_connect(&bad, 9, MUX_CID_MANAGER, MUX_PORT_MANAGER);
 	writer = wire_peer_writer(&bad);
 	assert_int_equal(wire_encode_heartbeat(&writer, 0, NULL, 0), 0);
-	writer.data[4] = 2;
+	writer.data[4] = MUX_PROTOCOL_VERSION + 1;
 	assert_int_equal(wire_decode_header(writer.data, &header), -MUX_ERR_VERSION);
 	wire_peer_send(&bad, &writer, 0);
 	wire_peer_expect_error(&bad, MUX_ERR_VERSION);

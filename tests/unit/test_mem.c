@@ -28,8 +28,9 @@ void *phys_to_virt(hpa_t address)
 	return window + (address.value - WINDOW_BASE);
 }
 
-void log_warn(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
+	(void)level;
 	(void)format;
 }
 

@@ -30,6 +30,8 @@ static struct vcpu vcpu;
 static _Alignas(4096) uint32_t apic_page[1024];
 static uint32_t kicks;
 static uint32_t parked;
+static uint64_t fetched_from;
+static bool is_64bit, is_compatible; /* mode that fake_register_read tells */
 
 void apic_kick(struct cpu *cpu)
 {
@@ -99,9 +101,9 @@ int guest_walk_fetch(const struct guest_mem *mem, const struct guest_walk_state 
 {
 	(void)mem;
 	(void)state;
-	(void)address;
-	(void)bytes;
-	return -1;
+	fetched_from = address;
+	bytes[0] = 0xf4;
+	return 1;
 }
 
 size_t format_text(char *out, size_t size, const char *format, ...)
@@ -121,8 +123,9 @@ size_t format_args(char *out, size_t size, const char *format, va_list args)
 	return 0;
 }
 
-void log_error(const char *format, ...)
+void log_line(const char *level, const char *format, ...)
 {
+	(void)level;
 	(void)format;
 }
 
@@ -132,7 +135,21 @@ static void fake_reset(struct vcpu *reset, const struct virt_start *start)
 	(void)start;
 }
 
-static const struct virt_backend fake_backend = {.vcpu_reset = fake_reset};
+/* At 0xfffff000 in a code segment with base 0x2000. */
+static uint64_t fake_register_read(struct vcpu *read, enum virt_register reg)
+{
+	(void)read;
+	switch (reg) {
+	case VIRT_RIP: return 0xfffff000;
+	case VIRT_CS_BASE: return 0x2000;
+	case VIRT_EFER: return is_64bit || is_compatible ? 1U << 10 : 0;
+	case VIRT_IS_64BIT: return is_64bit;
+	default: return 0;
+	}
+}
+
+static const struct virt_backend fake_backend = {.vcpu_reset = fake_reset,
+						 .register_read = fake_register_read};
 const struct virt_backend *virt = &fake_backend;
 
 /* The vCPU is of another CPU than ours. */
@@ -246,6 +263,24 @@ static void an_interrupt_wakes_a_halted_vcpu_once(void **state)
 	assert_int_equal(vlapic_next(&vcpu.lapic), 0x41);
 }
 
+/* Outside 64-bit code the segment counts, also in compatibility mode. */
+static void an_instruction_is_fetched_from_its_segment(void **state)
+{
+	uint8_t bytes[GUEST_WALK_FETCH_MAX];
+
+	(void)state;
+	is_64bit = true;
+	assert_int_equal(vcpu_fetch(&vcpu, bytes), 1);
+	assert_int_equal(fetched_from, 0xfffff000);
+	is_64bit = false;
+	is_compatible = true;
+	vcpu_fetch(&vcpu, bytes);
+	assert_int_equal(fetched_from, 0x1000);
+	is_compatible = false;
+	vcpu_fetch(&vcpu, bytes);
+	assert_int_equal(fetched_from, 0x1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup(every_ring_costs_budget, setup),
 		cmocka_unit_test_setup(without_budget_a_ring_waits_for_the_next_round, setup),
 		cmocka_unit_test_setup(an_interrupt_wakes_a_halted_vcpu_once, setup),
+		cmocka_unit_test_setup(an_instruction_is_fetched_from_its_segment, setup),
 	};
 
 	return cmocka_run_group_tests_name("vcpu", tests, NULL, NULL);

@@ -109,6 +109,7 @@ static struct wire_hello hello_sample(void)
 	return (struct wire_hello){.role = MUX_ROLE_SERVICE,
 				   .port = 7001,
 				   .verbs = 0x0123456789abcdef,
+				   .granted = 0x0100000000000005,
 				   .events = 0x1fff,
 				   .name = wire_string_of("av"),
 				   .version = wire_string_of("1.0")};
@@ -130,6 +131,7 @@ static void test_hello(void **state)
 	assert_int_equal(out.role, MUX_ROLE_SERVICE);
 	assert_int_equal(out.port, 7001);
 	assert_true(out.verbs == 0x0123456789abcdef);
+	assert_true(out.granted == 0x0100000000000005);
 	assert_int_equal(out.events, 0x1fff);
 	assert_string(out.name, "av");
 	assert_string(out.version, "1.0");
@@ -140,10 +142,11 @@ static void test_hello(void **state)
 static void test_hello_bytes(void **state)
 {
 	static const uint8_t expected[] = {
-		'M',  'U',  'X',  '1',	1,    0,    1,	  0,	0,    0,    0,	 0,   37, 0, 0, 0,
-		7,    0,    0,	  0,	0,    0,    0,	  0,	2,    0,    0,	 0,   0,  0, 0, 0,
-		0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01, 0xff, 0x1f, 0,	 0,   0,  0, 0, 0,
-		0x59, 0x1b, 0,	  0,	2,    0,    'a',  'v',	3,    0,    '1', '.', '0'};
+		'M',  'U',  'X', '1', 2,    0,	  1,	0,    0,    0,	  0,	0,    45, 0,
+		0,    0,    7,	 0,   0,    0,	  0,	0,    0,    0,	  2,	0,    0,  0,
+		0,    0,    0,	 0,   0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01, 5,  0,
+		0,    0,    0,	 0,   0,    1,	  0xff, 0x1f, 0,    0,	  0,	0,    0,  0,
+		0x59, 0x1b, 0,	 0,   2,    0,	  'a',	'v',  3,    0,	  '1',	'.',  '0'};
 	struct wire_writer writer = writer_start();
 	struct wire_hello hello = hello_sample();
 
@@ -335,6 +338,7 @@ static struct wire_event event_sample(void)
 				   .time_us = 123456789,
 				   .deadline_ms = 500,
 				   .pid = 6,
+				   .start_us = 1ULL << 50,
 				   .handle = 0xabcdef,
 				   .size = 1ULL << 40,
 				   .path = wire_string_of("/a"),
@@ -360,6 +364,7 @@ static void test_event(void **state)
 	assert_int_equal(out.time_us, 123456789);
 	assert_int_equal(out.deadline_ms, 500);
 	assert_int_equal(out.pid, 6);
+	assert_true(out.start_us == 1ULL << 50);
 	assert_int_equal(out.handle, 0xabcdef);
 	assert_true(out.size == 1ULL << 40);
 	assert_string(out.path, "/a");
@@ -459,6 +464,59 @@ static void test_access(void **state)
 	access.verb = MUX_VERB_READ;
 	access.flags = 4;
 	assert_int_equal(wire_encode_access(&writer, 8, &access), -MUX_ERR_MALFORMED);
+}
+
+/* PROCESS_STOP, RESUME and KILL name one process in one way; all else is refused on both sides. */
+static void test_access_process(void **state)
+{
+	static const uint8_t data[1] = {0};
+	const struct wire_access by_start = {
+		.verb = MUX_VERB_PROCESS_KILL, .offset = UINT32_MAX, .length = UINT64_MAX};
+	const struct wire_access wrong[] = {
+		{0},
+		{.offset = 7},
+		{.length = 7},
+		{.offset = 1ULL << 32, .length = 7},
+		{.offset = UINT64_MAX, .length = 7},
+		{.handle = 1, .offset = 7, .length = 7},
+		{.handle = 1, .offset = 7},
+		{.handle = 1, .length = 7},
+		{.handle = 1, .flags = MUX_ACCESS_TRUNCATE},
+		{.handle = 1, .path = {"/x", 2}},
+		{.handle = 1, .path2 = {"/x", 2}},
+		{.handle = 1, .data = {data, 1}},
+	};
+	struct wire_access access = by_start;
+	struct wire_writer writer = writer_start();
+	struct wire_message message;
+	struct wire_access out;
+
+	(void)state;
+	assert_int_equal(wire_encode_access(&writer, 8, &access), 0);
+	message = message_of(buffer);
+	assert_int_equal(wire_decode_access(&message, &out), 0);
+	assert_int_equal(out.verb, MUX_VERB_PROCESS_KILL);
+	assert_int_equal(out.offset, UINT32_MAX);
+	assert_true(out.length == UINT64_MAX);
+	assert_exact(&writer);
+	for (uint16_t verb = MUX_VERB_PROCESS_STOP; verb <= MUX_VERB_PROCESS_KILL; verb++) {
+		writer = writer_start();
+		access = (struct wire_access){.verb = verb, .handle = 1};
+		assert_int_equal(wire_encode_access(&writer, 8, &access), 0);
+		for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+			access = wrong[i];
+			access.verb = verb;
+			writer = writer_start();
+			assert_int_equal(wire_encode_access(&writer, 8, &access),
+					 -MUX_ERR_MALFORMED);
+			/* As another verb it encodes; the verb is changed on the way. */
+			access.verb = MUX_VERB_WRITE;
+			assert_int_equal(wire_encode_access(&writer, 8, &access), 0);
+			message = message_of(buffer);
+			buffer[MUX_HEADER_SIZE] = (uint8_t)verb;
+			assert_int_equal(wire_decode_access(&message, &out), -MUX_ERR_MALFORMED);
+		}
+	}
 }
 
 static void test_data_limit(void **state)
@@ -749,6 +807,11 @@ static void test_error_and_audit(void **state)
 	assert_exact(&writer);
 	audit.kind = 0;
 	assert_int_equal(wire_encode_audit(&writer, &audit), -MUX_ERR_MALFORMED);
+	audit.kind = MUX_AUDIT_KINDS;
+	assert_int_equal(wire_encode_audit(&writer, &audit), -MUX_ERR_MALFORMED);
+	audit.kind = MUX_AUDIT_REFUSED;
+	writer = writer_start();
+	assert_int_equal(wire_encode_audit(&writer, &audit), 0);
 }
 
 static void test_header_checks(void **state)
@@ -759,7 +822,8 @@ static void test_header_checks(void **state)
 		int error;
 	} cases[] = {
 		{0, 'N', -MUX_ERR_MALFORMED},
-		{HEADER_VERSION, 2, -MUX_ERR_VERSION},
+		{HEADER_VERSION, 1, -MUX_ERR_VERSION},
+		{HEADER_VERSION, 3, -MUX_ERR_VERSION},
 		{HEADER_VERSION, 0, -MUX_ERR_VERSION},
 		{5, 1, -MUX_ERR_MALFORMED},
 		{6, 0, -MUX_ERR_UNEXPECTED},
@@ -810,6 +874,12 @@ static void test_hello_checks(void **state)
 	assert_int_equal(wire_decode_hello(&message, &out), -MUX_ERR_MALFORMED);
 	buffer[MUX_HEADER_SIZE] = 0;
 	assert_int_equal(wire_decode_hello(&message, &out), -MUX_ERR_MALFORMED);
+	buffer[MUX_HEADER_SIZE] = MUX_ROLE_AGENT;
+	assert_int_equal(wire_decode_hello(&message, &out), 0);
+	buffer[MUX_HEADER_SIZE + 16] = 0x10; /* granted, but not among verbs */
+	assert_int_equal(wire_decode_hello(&message, &out), -MUX_ERR_MALFORMED);
+	hello.granted = 0x10;
+	assert_int_equal(wire_encode_hello(&writer, 1, &hello), -MUX_ERR_MALFORMED);
 }
 
 static void test_writer_full(void **state)
@@ -943,6 +1013,14 @@ static void test_helpers(void **state)
 	assert_string_equal(wire_event_name(MUX_EVENT_EXECUTE), "execute");
 	assert_string_equal(wire_event_name(MUX_EVENT_KINDS), "?");
 	assert_string_equal(wire_verb_name(MUX_VERB_PROCESS_STOP), "process-stop");
+	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {
+		assert_string_not_equal(wire_verb_name(verb), "?");
+		assert_int_equal(wire_verb_is_process(verb),
+				 strncmp(wire_verb_name(verb), "process-", 8) == 0);
+	}
+	assert_string_equal(wire_verb_name(MUX_VERBS), "?");
+	assert_false(wire_verb_is_process(MUX_VERBS));
+	assert_string_not_equal(wire_audit_name(MUX_AUDIT_KINDS - 1), "?");
 	assert_string_equal(wire_error_name(MUX_ERR_REPLACED), "replaced");
 	assert_string_equal(wire_error_name(10), "?");
 	assert_string_equal(wire_audit_name(MUX_AUDIT_ACCESS), "guest changed");
@@ -963,6 +1041,7 @@ int main(void)
 		cmocka_unit_test(test_event_checks),
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_access),
+		cmocka_unit_test(test_access_process),
 		cmocka_unit_test(test_data_limit),
 		cmocka_unit_test(test_response_read),
 		cmocka_unit_test(test_response_list),

@@ -179,6 +179,7 @@ void wire_peer_hello_agent(struct wire_peer *peer, const char *name)
 {
 	struct wire_hello hello = {.role = MUX_ROLE_AGENT,
 				   .verbs = UINT64_MAX,
+				   .granted = 1U << MUX_VERB_READ,
 				   .events = UINT64_MAX,
 				   .name = wire_string_of(name),
 				   .version = wire_string_of("test")};

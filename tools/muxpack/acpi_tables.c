@@ -16,7 +16,6 @@
 #define FADT_APIC_PHYSICAL (1U << 19)
 #define FADT_HW_REDUCED	   (1U << 20)
 #define FADT_BOOT_NO_VGA   (1U << 2)
-#define FADT_BOOT_NO_RTC   (1U << 5)
 
 #define LAPIC_ENABLED 1U
 #define LAPIC_ADDRESS 0xfee00000U
@@ -180,7 +179,7 @@ static void fill_rsdp(struct rsdp *rsdp)
 
 static void fill_fadt(struct fadt *fadt)
 {
-	fadt->boot_flags = FADT_BOOT_NO_VGA | FADT_BOOT_NO_RTC;
+	fadt->boot_flags = FADT_BOOT_NO_VGA;
 	fadt->flags = FADT_WBINVD | FADT_RESET | FADT_APIC_PHYSICAL | FADT_HW_REDUCED;
 	fadt->reset = io_byte(MUX_PORT_RESET);
 	fadt->reset_value = MUX_RESET_VALUE;

@@ -53,6 +53,15 @@ DefinitionBlock ("", "DSDT", 2, "MUXVSR", "PLATFORM", 1)
 			})
 		}
 
+		Device (RTC)
+		{
+			Name (_HID, EisaId ("PNP0B00"))
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x0070, 0x0070, 1, 2)
+			})
+		}
+
 		Device (COM1)
 		{
 			Name (_HID, EisaId ("PNP0501"))

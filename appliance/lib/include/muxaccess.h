@@ -29,8 +29,8 @@
 
 #include "muxvisor/protocol.h"
 
-#define MUXACCESS_VERSION_MAJOR 1
-#define MUXACCESS_VERSION_MINOR 1
+#define MUXACCESS_VERSION_MAJOR 2
+#define MUXACCESS_VERSION_MINOR 0
 
 struct mux_service; /* the service itself */
 struct mux_agent;   /* a guest's agent that is, or was, connected */
@@ -142,6 +142,7 @@ struct mux_agent_info {
 	const char *name;    /* what the agent calls its guest */
 	const char *version; /* of the agent, free text */
 	uint64_t verbs;	     /* bit per enum mux_verb that it can do */
+	uint64_t granted;    /* of these, what this service may use in this guest */
 	uint64_t events;     /* bit per enum mux_event_kind that it can report */
 	bool is_connected;
 };
@@ -239,11 +240,12 @@ struct mux_event_info {
 	uint64_t time_us;     /* the guest's monotonic clock */
 	bool wants_verdict;   /* the guest waits */
 	uint32_t deadline_ms; /* as the rule says; 0 without verdict */
-	uint32_t pid;	      /* who does it */
+	uint32_t pid;	      /* who does it: see mux_process_event() */
 	uint64_t size;	      /* of the file, bytes */
 	const char *path;
 	const char *path2;   /* new name of a rename, else "" */
 	const char *process; /* image path of pid, or "" */
+	uint64_t start_us;   /* when pid started, as mux_processes() tells it; 0: not known */
 };
 
 /* Valid as long as the event. */
@@ -291,12 +293,29 @@ struct mux_process_info {
 	const char *image;
 	uint32_t pid;
 	uint32_t parent;
-	uint64_t start_us; /* guest's monotonic clock */
+	uint64_t start_us; /* microseconds since the guest's start */
 };
 
+/* The process that a request is about: pid and start time, or the process that an event waits for.
+ * A process that got the same pid later is never taken for it. */
+struct mux_process {
+	uint32_t pid;
+	uint64_t start_us; /* 0: not known, so that nothing can be done to it */
+	uint64_t handle;
+};
+
+struct mux_process mux_process_listed(const struct mux_process_info *info);
+/* Who does it. While a verdict is wanted it is always known; else start_us may be 0 (an agent knows
+ * it for the process events, and on Linux for others while some service has a rule about these). */
+struct mux_process mux_process_event(const struct mux_event *event);
+
 /*
- * How a request ended. status: 0; the agent's own errno (-ENOENT, -EACCES, ...); -ETIMEDOUT: no
- * answer in time; -ENOTCONN: the agent went away; -ECANCELED: a data callback said stop.
+ * How a request ended. status: 0; the agent's own errno; -ETIMEDOUT: no answer in time; -ENOTCONN:
+ * the agent went away; -ECANCELED: a data callback said stop. Of the agent's, these have one
+ * meaning: -EPERM its configuration forbids the verb to all services; -EACCES it is not granted to
+ * this service (mux_agent_info.granted says so before); -ESRCH there is no such process any more;
+ * -ESTALE another process has that pid, another file that name; -EOPNOTSUPP a process that nobody
+ * may touch: the agent itself, the first process, a part of the kernel.
  */
 struct mux_result {
 	struct mux_agent *agent;
@@ -367,7 +386,15 @@ int64_t mux_restore(struct mux_agent *agent, const char *quarantine_id,
 		    const struct mux_call *call);
 int64_t mux_processes(struct mux_agent *agent, mux_process_callback process,
 		      const struct mux_call *call);
-int64_t mux_process_stop(struct mux_agent *agent, uint32_t pid, const struct mux_call *call);
+/* Halts it where it is; it goes on with mux_process_resume(). A process that waits for a verdict
+ * goes on waiting, and stops then. -EINVAL: start_us and handle are 0. */
+int64_t mux_process_stop(struct mux_agent *agent, struct mux_process process,
+			 const struct mux_call *call);
+int64_t mux_process_resume(struct mux_agent *agent, struct mux_process process,
+			   const struct mux_call *call);
+/* Ends it. Its operation, if that waits, is still to be answered. */
+int64_t mux_process_kill(struct mux_agent *agent, struct mux_process process,
+			 const struct mux_call *call);
 
 /* No callback comes any more for this request; what the agent still sends is dropped. A change
  * that the agent has begun is not undone. -ENOENT: no such request, or it has ended. */

@@ -4,8 +4,8 @@
 
 PREFIX ?= /usr/local
 LINUX_LIB         := $(BUILD)/linux-lib
-LINUX_LIB_VERSION := 1.1.0
-LINUX_LIB_MAJOR   := 1
+LINUX_LIB_VERSION := 2.0.0
+LINUX_LIB_MAJOR   := 2
 LINUX_LIB_ROOT     = $(DESTDIR)$(PREFIX)
 
 shared_CC     = $(CC)

@@ -90,33 +90,46 @@ bool svm_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uin
 	return true;
 }
 
-/* A virtual interrupt that the guest never gets: it exits when it could be taken (15.21.6). */
-static void window_set(struct vmcb *vmcb, bool is_open)
+/* Asks for a virtual interrupt (15.21.4). With the intercept the guest never gets it: it exits when
+ * it could be taken (15.21.6). */
+static void virtual_interrupt_set(struct vmcb *vmcb, bool is_wanted, bool is_window, uint8_t vector)
 {
-	if (is_open) {
-		vmcb->intercept_3 |= INTERCEPT_VINTR;
+	vmcb->intercept_3 &= ~INTERCEPT_VINTR;
+	vmcb->virtual_interrupt &= ~(VIRTUAL_IRQ_REQUEST | VIRTUAL_IRQ_VECTOR);
+	if (is_wanted) {
+		vmcb->intercept_3 |= is_window ? INTERCEPT_VINTR : 0;
 		vmcb->virtual_interrupt |=
-			VIRTUAL_IRQ | VIRTUAL_IRQ_PRIORITY_MAX | VIRTUAL_IRQ_IGNORE_TPR;
-	} else {
-		vmcb->intercept_3 &= ~INTERCEPT_VINTR;
-		vmcb->virtual_interrupt &=
-			~(VIRTUAL_IRQ | VIRTUAL_IRQ_PRIORITY_MAX | VIRTUAL_IRQ_IGNORE_TPR);
+			VIRTUAL_IRQ_REQUEST | (uint64_t)vector << VIRTUAL_IRQ_VECTOR_SHIFT;
 	}
 }
 
+/*
+ * An interrupt is an injected event, or, where the CPU repeats these, a virtual interrupt: the CPU
+ * takes it before the guest's next instruction unless it exits first; then the request stands, and
+ * nothing else is asked for.
+ */
 void svm_deliver_interrupts(struct vcpu *vcpu)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
+	bool is_requested = (vmcb->virtual_interrupt & VIRTUAL_IRQ) != 0 &&
+			    (vmcb->intercept_3 & INTERCEPT_VINTR) == 0;
 	bool is_shadowed = (vmcb->interrupt_state & INTERRUPT_SHADOW) != 0;
-	bool can_take = (vmcb->event & EVENT_VALID) == 0 && (vmcb->rflags & VIRT_RFLAGS_IF) != 0 &&
-			!is_shadowed;
+	bool can_take = !is_requested && (vmcb->event & EVENT_VALID) == 0 &&
+			(vmcb->rflags & VIRT_RFLAGS_IF) != 0 && !is_shadowed;
 	bool is_more;
 	int vector = vcpu_take_interrupt(vcpu, can_take, &is_more);
 
-	if (vector >= 0) {
+	if (vector >= 0 && !svm_features.repeats_events) {
 		vmcb->event = EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector;
+		vector = -1;
 	}
-	/* HLT behind STI exits by itself. QEMU's emulation forgets the shadow at VMRUN: with the
-	 * window open the interrupt would come before HLT, which then waits for it without end. */
-	window_set(vmcb, is_more && !(is_shadowed && svm_exit_is_at_hlt(vcpu)));
+	if (vector >= 0) {
+		virtual_interrupt_set(vmcb, true, false, (uint8_t)vector);
+	} else if (!is_requested) {
+		/* HLT behind STI exits by itself. QEMU's emulation forgets the shadow at VMRUN:
+		 * with the window open the interrupt would come before HLT, which then waits for it
+		 * without end. */
+		virtual_interrupt_set(vmcb, is_more && !(is_shadowed && svm_exit_is_at_hlt(vcpu)),
+				      true, 0);
+	}
 }

@@ -35,6 +35,11 @@
 #define SVM_FLUSH_BY_ASID (1U << 6)
 #define EBX_INVLPGB	  (1U << 3) /* of Fn8000_0008 */
 
+/* QEMU's emulation keeps the vector of an injected interrupt (helper_vmrun), and delivers it again
+ * when another of its threads interrupts it before the next exception or exit. */
+#define CPUID_EMULATOR 0x40000000U
+#define EBX_TCG	       0x54474354U /* "TCGT" */
+
 struct svm_features svm_features;
 
 /* Reads the CPU's features; NULL when it will do. */
@@ -56,6 +61,7 @@ static const char *svm_probe(struct svm_features *f)
 	f->has_next_rip = (r.edx & SVM_NEXT_RIP) != 0;
 	f->has_flush_by_asid = (r.edx & SVM_FLUSH_BY_ASID) != 0;
 	f->has_invlpgb = (cpuid_if_offered(0x80000008U, 0).ebx & EBX_INVLPGB) != 0;
+	f->repeats_events = cpuid(CPUID_EMULATOR, 0).ebx == EBX_TCG;
 	return NULL;
 }
 

@@ -14,6 +14,7 @@ struct svm_features {
 	bool has_next_rip;
 	bool has_flush_by_asid;
 	bool has_invlpgb;
+	bool repeats_events; /* may deliver an injected interrupt again, even with interrupts off */
 };
 
 /* Of a physical CPU. */

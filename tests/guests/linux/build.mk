@@ -15,3 +15,13 @@ $(BUILD)/linux/initrd-vsock: $(LINUX)/stamp $(LINUX)/stamp-socat tools/mkinitram
 $(foreach kind,linux-vsock linux-vsock-short,$(eval $(call image,$(kind),tests/guests/$(kind).mux,\
 	$(BUILD)/linux/initrd-vsock $(BUILD)/bare/echo-server.elf $(BUILD)/bare/echo-client.elf)))
 SYSTEM_IMAGES += $(BUILD)/images/linux-vsock.img $(BUILD)/images/linux-vsock-short.img
+
+$(eval $(call bare_program,fpu-fresh,tests/guests/fpu_fresh.c))
+$(eval $(call linux_program,fpu-check,tests/guests/linux/fpu_check.c))
+FPU_FILES := fpu-check echo-server echo-client
+$(BUILD)/linux/initrd-fpu: $(LINUX)/stamp tools/mkinitramfs-guest tests/guests/linux/init tests/guests/linux/fpu \
+		$(addprefix $(BUILD)/linux/,$(FPU_FILES))
+	$(Q)tools/mkinitramfs-guest --root $(LINUX)/root --kernel "$$(cat $(LINUX)/version-cloud-amd64)" --init tests/guests/linux/init \
+		$(foreach file,$(FPU_FILES),--add $(BUILD)/linux/$(file)=/bin/$(file)) --add tests/guests/linux/fpu=/script/fpu --out $@
+$(eval $(call image,linux-fpu,tests/guests/linux-fpu.mux,$(BUILD)/linux/initrd-fpu $(BUILD)/bare/fpu-fresh.elf))
+SYSTEM_IMAGES += $(BUILD)/images/linux-fpu.img

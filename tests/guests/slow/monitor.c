@@ -12,7 +12,8 @@
 #define PAIR	   21U
 #define MEASURE_US 200000U
 #define SETTLE_US  100000U
-#define TOLERANCE  10U	     /* percent points */
+#define TOLERANCE  10U /* percent points */
+#define RATE_TICKS 1000000000U
 #define UNREAD_MAX 0x100000U /* bytes that a receiver which does not read may take */
 
 struct beside {
@@ -38,14 +39,14 @@ static struct mux_stats stats_of(uint32_t cid)
 	return stats;
 }
 
-/* Packets of the pair per 10 million ticks. */
+/* Packets of the pair per RATE_TICKS. */
 static unsigned int measure(void)
 {
 	struct mux_stats before = stats_of(PAIR), after;
 
 	usleep(MEASURE_US);
 	after = stats_of(PAIR);
-	return (unsigned int)((after.rx_packets - before.rx_packets) * 10000000 /
+	return (unsigned int)((after.rx_packets - before.rx_packets) * RATE_TICKS /
 			      (after.ticks_now - before.ticks_now));
 }
 
@@ -88,7 +89,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	usleep(SETTLE_US);
 	alone = measure();
-	printf("slow: alone: %u packets in 10 million ticks\n", alone);
+	printf("slow: alone: %u packets in a billion ticks\n", alone);
 	if (alone == 0) {
 		mux_machine_off(1);
 		return 1;

@@ -4,9 +4,11 @@
  *   verdict RULE KINDS GLOB DEADLINE_MS allow|deny      report RULE KINDS GLOB
  * KINDS is a list of event names as in wire_event_name(), with commas.
  * It denies files whose name has "denied" or whose content begins with "EVIL" (read by the event's
- * handle), quarantines by handle those with "EVILQ", never answers about names with "slow", and
- * calls the others clean, to be remembered. Commands on standard input, a line each: VERB PATH
- * [PATH2|DATA], or "ps", "stop PID", "bye". Prints a line for each event and each result.
+ * handle), quarantines by handle those with "EVILQ", kills by handle who opens names with "killer",
+ * never answers about names with "slow", and calls the others clean, to be remembered. Programs
+ * with "doomed" in their names are killed when it hears that they started. Commands on standard
+ * input, a line each: VERB PATH [PATH2|DATA], or "ps", "bye", and "stop", "resume" or "kill" with
+ * PID START. Prints a line for each event and each result.
  */
 #include <errno.h>
 #include <poll.h>
@@ -124,6 +126,21 @@ static void on_head(const struct mux_result *result, void *context)
 	}
 }
 
+static void on_killed(const struct mux_result *result, void *context)
+{
+	printf("killed by handle: %d\n", result->status);
+	decide(context, MUX_VERDICT_DENY, "killed");
+}
+
+static void kill_opener(struct look *look, struct mux_agent *agent)
+{
+	struct mux_call call = {.done = on_killed, .context = look};
+
+	if (mux_process_kill(agent, mux_process_event(look->event), &call) < 0) {
+		decide(look, MUX_VERDICT_DENY, "cannot be killed");
+	}
+}
+
 static void judge(struct mux_event *event, const struct mux_event_info *info)
 {
 	struct look *look = calloc(1, sizeof(*look));
@@ -132,10 +149,14 @@ static void judge(struct mux_event *event, const struct mux_event_info *info)
 	look->event = event;
 	if (strstr(info->path, "denied") != NULL) {
 		decide(look, MUX_VERDICT_DENY, "name");
+	} else if (strstr(info->path, "killer") != NULL) {
+		kill_opener(look, info->agent);
 	} else if (mux_read(info->agent, mux_file_event(event), 0, 5, take_head, &call) < 0) {
 		decide(look, MUX_VERDICT_ALLOW, "cannot be asked");
 	}
 }
+
+static void on_done(const struct mux_result *result, void *context);
 
 static void on_event(struct mux_event *event, void *context)
 {
@@ -149,13 +170,21 @@ static void on_event(struct mux_event *event, void *context)
 	if (info->wants_verdict && strstr(info->path, "slow") == NULL) {
 		judge(event, info);
 	}
+	if (info->kind == MUX_EVENT_PROCESS_START) {
+		printf("started %u %llu\n", info->pid, (unsigned long long)info->start_us);
+		if (strstr(info->path, "doomed") != NULL) {
+			mux_process_kill(info->agent, mux_process_event(event),
+					 &(struct mux_call){.done = on_done});
+		}
+	}
 }
 
 static void on_agent_up(struct mux_agent *agent, void *context)
 {
 	(void)context;
 	guest = agent;
-	printf("agent up: %s\n", mux_agent_info(agent)->name);
+	printf("agent up: %s, granted 0x%llx\n", mux_agent_info(agent)->name,
+	       (unsigned long long)mux_agent_info(agent)->granted);
 	mux_agent_set_rules(agent, rules);
 }
 
@@ -216,7 +245,14 @@ static void on_process(struct mux_agent *agent, const struct mux_process_info *p
 {
 	(void)agent;
 	(void)context;
-	printf("process %u parent %u %s\n", process->pid, process->parent, process->image);
+	printf("process %u parent %u %s start %llu\n", process->pid, process->parent,
+	       process->image, (unsigned long long)process->start_us);
+}
+
+static struct mux_process process_of(const char *pid, const char *start)
+{
+	return (struct mux_process){.pid = (uint32_t)strtoul(pid, NULL, 10),
+				    .start_us = strtoull(start, NULL, 10)};
 }
 
 static int64_t carry_out(const char *verb, const char *path, const char *more)
@@ -247,7 +283,11 @@ static int64_t carry_out(const char *verb, const char *path, const char *more)
 	} else if (strcmp(verb, "ps") == 0) {
 		return mux_processes(guest, on_process, &call);
 	} else if (strcmp(verb, "stop") == 0) {
-		return mux_process_stop(guest, (uint32_t)atoi(path), &call);
+		return mux_process_stop(guest, process_of(path, more), &call);
+	} else if (strcmp(verb, "resume") == 0) {
+		return mux_process_resume(guest, process_of(path, more), &call);
+	} else if (strcmp(verb, "kill") == 0) {
+		return mux_process_kill(guest, process_of(path, more), &call);
 	}
 	return -EINVAL;
 }
