@@ -22,6 +22,30 @@ linux-clamav: ## the antivirus service for a Linux partition, with ClamAV's engi
 	@tools/deps clamav
 	@$(MAKE) --no-print-directory $(MUXCLAMAV)
 
+# clamav_initrd NAME,POLICY,DATABASE: $(BUILD)/linux/NAME, the initramfs of a partition with this service
+CLAMAV_INIT     := appliance/clamav/init
+CLAMAV_ICU_DATA  = $(lastword $(wildcard /usr/lib/x86_64-linux-gnu/libicudata.so.[0-9][0-9]))
+define clamav_initrd
+$(BUILD)/linux/$(1): $(LINUX)/stamp tools/mkinitramfs-guest tools/mkicudata $(CLAMAV_INIT) $(MUXCLAMAV) $(2) $(CORPUS)/stamp
+	$(Q)tools/mkicudata $(CLAMAV_ICU_DATA) $(BUILD)/linux/lib/$(notdir $(CLAMAV_ICU_DATA))
+	$(Q)tools/mkinitramfs-guest --root $(LINUX)/root --kernel "$$$$(cat $(LINUX)/version-cloud-amd64)" --init $(CLAMAV_INIT) \
+		--libraries / --add $(BUILD)/linux/lib/$(notdir $(CLAMAV_ICU_DATA))=/lib/$(notdir $(CLAMAV_ICU_DATA)) \
+		--add-elf $(MUXCLAMAV)=/bin/muxclamav --add $(2)=/etc/muxvisor/policy.conf --add $(3)=/var/lib/clamav --out $$@
+endef
+
+# The demo with this service in the place of the bare-metal one.
+ifeq ($(CLAMAV_PRESENT),yes)
+$(eval $(call clamav_initrd,initrd-clamav,appliance/demo/policy.conf,$(CORPUS)/signatures))
+$(eval $(call image,clamav,appliance/demo/clamav.mux,$(BUILD)/linux/initrd-clamav \
+	$(CORPUS)/stamp $(addprefix $(BUILD)/bare/,manager.elf guest.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/clamav.img
+else
+ALL_IMAGES += $(BUILD)/images/clamav.img
+$(BUILD)/images/clamav.img:
+	$(Q)tools/deps clamav
+	$(Q)$(MAKE) --no-print-directory $@
+endif
+
 ifeq ($(CLAMAV_PRESENT),yes)
 HOST_TOOLS  += $(MUXCLAMAV)
 ALL_OBJECTS += $(call objects,host,$(CLAMAV_SRCS))

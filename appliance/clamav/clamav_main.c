@@ -102,18 +102,17 @@ static void on_manager(struct mux_service *service, bool is_registered, void *co
 	}
 }
 
-/* The verdicts are on their way before the manager tells the agents that the service is gone, and
- * files that are being put away get a moment more. */
+/* Files that are being put away get a moment more. */
 static void on_drain(struct mux_service *service, void *context)
 {
 	static unsigned int waited_ms;
 
 	(void)context;
-	waited_ms += DRAIN_STEP_MS;
 	if (av_scanner_busy(av.scanner) == 0 || waited_ms >= DRAIN_MAX_MS ||
 	    mux_timer_start(service, DRAIN_STEP_MS, on_drain, NULL) < 0) {
 		mux_service_stop(service);
 	}
+	waited_ms += DRAIN_STEP_MS;
 }
 
 static void on_signal(struct mux_service *service, int fd, void *context)
@@ -126,9 +125,7 @@ static void on_signal(struct mux_service *service, int fd, void *context)
 	}
 	printf("ends: %u scans had no result yet\n", av_scanner_busy(av.scanner));
 	av_scanner_stop(av.scanner);
-	if (mux_timer_start(service, DRAIN_STEP_MS, on_drain, NULL) < 0) {
-		mux_service_stop(service);
-	}
+	on_drain(service, NULL);
 }
 
 /* A descriptor that tells of the signals that end the service, or a negative errno value. */

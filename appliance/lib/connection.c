@@ -80,6 +80,12 @@ int connection_receive(struct connection *connection)
 	return 1;
 }
 
+int connection_discard(struct connection *connection)
+{
+	wire_stream_init(&connection->input, connection->memory, WIRE_MESSAGE_MAX);
+	return connection_receive(connection);
+}
+
 int connection_next(struct connection *connection, struct wire_message *message)
 {
 	return wire_stream_next(&connection->input, message);

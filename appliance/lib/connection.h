@@ -40,6 +40,8 @@ int connection_finish_connect(const struct connection *connection);
 /* Receives once. 1: bytes came; 0: none wait; -ENOTCONN: the peer closed; other negative errno
  * values: the connection broke. */
 int connection_receive(struct connection *connection);
+/* As connection_receive, and throws away what comes and what came before. */
+int connection_discard(struct connection *connection);
 /* As wire_stream_next. */
 int connection_next(struct connection *connection, struct wire_message *message);
 

@@ -279,6 +279,9 @@ void manager_link_stop(struct mux_service *service, uint64_t now_ms)
 	struct manager_link *link = &service->manager;
 	struct wire_writer writer;
 
+	if (link->state == MANAGER_LINK_ENDING || link->state == MANAGER_LINK_OFF) {
+		return;
+	}
 	if (link->state != MANAGER_LINK_REGISTERED) {
 		lose(service, now_ms);
 		return;

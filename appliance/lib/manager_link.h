@@ -45,7 +45,7 @@ void manager_link_tick(struct mux_service *service, uint64_t now_ms);
 uint64_t manager_link_next_due(const struct manager_link *link);
 /* What to poll for; 0: there is no descriptor. */
 short manager_link_poll_events(const struct manager_link *link);
-/* Says BYE with the counters and ends; -> OFF. */
+/* Says BYE with the counters and ends; -> OFF. Again: nothing. */
 void manager_link_stop(struct mux_service *service, uint64_t now_ms);
 
 #endif

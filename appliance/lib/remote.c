@@ -108,6 +108,7 @@ void remote_end(struct mux_agent *agent, enum mux_error reason)
 	if (wire_encode_bye(&writer, (uint32_t)reason, 0, NULL, 0) == 0) {
 		connection_queue(&agent->connection, &writer, mux_time_ms());
 	}
+	agent->awaits_close = reason == MUX_ERR_SHUTDOWN && agent->state == REMOTE_UP;
 	set_ending(agent, reason);
 }
 
@@ -117,6 +118,12 @@ static void fail(struct mux_agent *agent, int error, const struct wire_message *
 		say_error(agent, (enum mux_error) - error, about);
 		set_ending(agent, (enum mux_error) - error);
 	}
+}
+
+static bool is_lingering(const struct mux_agent *agent)
+{
+	return agent->connection.fd >= 0 &&
+	       (agent->awaits_close || connection_waiting(&agent->connection));
 }
 
 bool remote_finish(struct mux_agent *agent, uint64_t now_ms)
@@ -133,8 +140,7 @@ bool remote_finish(struct mux_agent *agent, uint64_t now_ms)
 			options->on_agent_down(agent, agent->reason, options->context);
 		}
 	}
-	if (agent->connection.fd >= 0 && connection_waiting(&agent->connection) &&
-	    now_ms < agent->deadline_ms) {
+	if (is_lingering(agent) && now_ms < agent->deadline_ms) {
 		return false;
 	}
 	connection_close(&agent->connection);
@@ -356,17 +362,34 @@ static void receive(struct mux_agent *agent, uint64_t now_ms)
 	}
 }
 
+/* What an agent sends on after its session's end means nothing; that it closes does. */
+static void await_close(struct mux_agent *agent)
+{
+	for (int i = 0; i < REMOTE_RECEIVES_MAX; i++) {
+		int received = connection_discard(&agent->connection);
+
+		if (received < 0) {
+			connection_close(&agent->connection);
+		}
+		if (received <= 0) {
+			return;
+		}
+	}
+}
+
 short remote_poll_events(const struct mux_agent *agent)
 {
 	short out = connection_waiting(&agent->connection) ? POLLOUT : 0;
 
-	return agent->state == REMOTE_ENDING ? out : (short)(out | POLLIN);
+	return agent->state == REMOTE_ENDING && !agent->awaits_close ? out : (short)(out | POLLIN);
 }
 
 void remote_ready(struct mux_agent *agent, short revents, uint64_t now_ms)
 {
 	if (!is_ending(agent) && (revents & (POLLIN | POLLERR | POLLHUP))) {
 		receive(agent, now_ms);
+	} else if (is_ending(agent) && agent->awaits_close && (revents & POLLIN)) {
+		await_close(agent);
 	} else if (is_ending(agent) && (revents & (POLLERR | POLLHUP))) {
 		connection_close(&agent->connection);
 	}
@@ -405,7 +428,7 @@ uint64_t remote_next_due(const struct mux_agent *agent)
 	uint64_t due = agent->deadline_ms;
 	uint64_t request_due;
 
-	if (agent->state == REMOTE_ENDING && !connection_waiting(&agent->connection)) {
+	if (agent->state == REMOTE_ENDING && !is_lingering(agent)) {
 		return 0;
 	}
 	if (agent->state == REMOTE_UP) {

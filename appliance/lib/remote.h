@@ -2,9 +2,10 @@
 /*
  * A session with a remote agent: greeting, rules, events, answers, the end. No locking: one thread.
  *
- * GREETING (HELLO awaited) -> UP -> ENDING (on_agent_down is due; last output goes out) -> freed
- * when nothing holds it any more. Nothing but remote_finish() calls on_agent_down or frees, and
- * only the loop calls that, so that callbacks may do anything to any agent.
+ * GREETING (HELLO awaited) -> UP -> ENDING (on_agent_down is due; last output goes out, and where
+ * the service stops, the agent closes) -> freed when nothing holds it any more. Nothing but
+ * remote_finish() calls on_agent_down or frees, and only the loop calls that, so that callbacks may
+ * do anything to any agent.
  */
 #ifndef APPLIANCE_LIB_REMOTE_H
 #define APPLIANCE_LIB_REMOTE_H
@@ -21,7 +22,7 @@
 #define REMOTE_HEARTBEAT_MS  2000U /* asked of the agent */
 #define REMOTE_SILENCE_MS    10000U
 #define REMOTE_STUCK_MS	     10000U /* output that does not move */
-#define REMOTE_LINGER_MS     1000U  /* for the last output */
+#define REMOTE_LINGER_MS     1000U  /* for the last output and the agent's close */
 #define REMOTE_RECEIVES_MAX  4	    /* a turn */
 
 enum remote_state { REMOTE_GREETING, REMOTE_UP, REMOTE_ENDING, REMOTE_GONE };
@@ -34,6 +35,7 @@ struct mux_agent {
 	unsigned references;	     /* the service's list, and every event */
 	enum remote_state state;
 	bool was_up;	       /* on_agent_up was called */
+	bool awaits_close;     /* ENDING: the agent is to close, which tells that it has all */
 	enum mux_error reason; /* of the end */
 	uint64_t deadline_ms;  /* of GREETING and ENDING */
 	uint64_t heard_ms;     /* last bytes that came */
@@ -63,12 +65,13 @@ void remote_check_silence(struct mux_agent *agent, uint64_t polled_ms);
 void remote_tick(struct mux_agent *agent, uint64_t now_ms);
 /* When remote_tick has something to do by time, UINT64_MAX: never. */
 uint64_t remote_next_due(const struct mux_agent *agent);
-/* Reports the end and gives up the descriptor when the last output is sent. true: it is over, and
- * the caller takes it out of its list and drops that reference. */
+/* Reports the end and gives up the descriptor when the last output is sent, and taken where that is
+ * awaited. true: it is over, and the caller takes it out of its list and drops that reference. */
 bool remote_finish(struct mux_agent *agent, uint64_t now_ms);
 void remote_drop(struct mux_agent *agent); /* one reference */
 
-/* Ends the session from inside: says BYE or ERROR where it still can. */
+/* Ends the session from inside: says BYE where it still can. With MUX_ERR_SHUTDOWN it waits for an
+ * agent that is up to close, REMOTE_LINGER_MS at most. */
 void remote_end(struct mux_agent *agent, enum mux_error reason);
 
 /* A writer for one message, and its end: `result` of the encoder. An output queue that has no room

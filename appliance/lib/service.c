@@ -194,6 +194,15 @@ static bool is_stopped(const struct mux_service *service, uint64_t now_ms)
 	       (!service->agents && service->manager.state == MANAGER_LINK_OFF);
 }
 
+/* The manager tells the agents that the service is gone, and that must not overtake the verdicts
+ * on their way: so it learns of it when they have closed. */
+static void stop_manager_link(struct mux_service *service, uint64_t now_ms)
+{
+	if (service->stop_ms && !service->agents) {
+		manager_link_stop(service, now_ms);
+	}
+}
+
 int mux_service_step(struct mux_service *service, int timeout_ms)
 {
 	uint64_t now_ms = mux_time_ms();
@@ -203,8 +212,9 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 		return -ECANCELED;
 	}
 	/* Sends first what calls between two turns have queued. */
-	manager_link_tick(service, now_ms);
 	tick_agents(service, now_ms);
+	stop_manager_link(service, now_ms);
+	manager_link_tick(service, now_ms);
 	count = fill_polled(service);
 	fill_watches(service, &service->polled[count]);
 	if (poll(service->polled, count + service->watch_count,
@@ -227,8 +237,9 @@ int mux_service_step(struct mux_service *service, int timeout_ms)
 	run_watches(service, &service->polled[count]);
 	timers_run(service, &service->timers, now_ms);
 	now_ms = mux_time_ms();
-	manager_link_tick(service, now_ms);
 	tick_agents(service, now_ms);
+	stop_manager_link(service, now_ms);
+	manager_link_tick(service, now_ms);
 	return is_stopped(service, now_ms) ? -ECANCELED : 0;
 }
 
@@ -255,7 +266,7 @@ void mux_service_stop(struct mux_service *service)
 	for (struct mux_agent *agent = service->agents; agent; agent = agent->next) {
 		remote_end(agent, MUX_ERR_SHUTDOWN);
 	}
-	manager_link_stop(service, now_ms);
+	stop_manager_link(service, now_ms);
 }
 
 bool mux_service_is_registered(const struct mux_service *service)

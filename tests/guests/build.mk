@@ -67,3 +67,17 @@ SYSTEM_IMAGES += $(addprefix $(BUILD)/images/,linux-boot.img linux-two.img linux
 
 include tests/guests/linux/build.mk
 include tests/guests/agent/agent.mk
+
+# ClamAV in a Linux partition that is killed and started again. Its one signature is the code of a program that is in all of
+# clamav-testfiles, packed in one way or another.
+ifeq ($(CLAMAV_PRESENT),yes)
+ONE_SIGNATURE := $(BUILD)/linux/one-signature
+$(ONE_SIGNATURE)/clam.ndb: $(CORPUS)/stamp tests/guests/build.mk
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 -j64 -N48 /usr/share/clamav-testfiles/clam.exe | tr -d ' \n' | sed 's/^/Clam-Test:0:*:/; s/$$/\n/' >$@
+$(eval $(call clamav_initrd,initrd-clamav-restart,tests/guests/clamav-restart-policy.conf,$(ONE_SIGNATURE)))
+$(BUILD)/linux/initrd-clamav-restart: $(ONE_SIGNATURE)/clam.ndb
+$(eval $(call image,clamav-restart,tests/guests/clamav-restart.mux,$(BUILD)/linux/initrd-clamav-restart $(CORPUS)/stamp \
+	$(addprefix $(BUILD)/bare/,manager.elf guest.elf chaos.elf)))
+SYSTEM_IMAGES += $(BUILD)/images/clamav-restart.img
+endif

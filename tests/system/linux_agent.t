@@ -78,7 +78,7 @@ unlike 'panic|vsock port stopped|partition (probe|manager) stopped' 'nobody else
 unlike 'gives up:|there is none|rules refused|WARNING: CPU|Call Trace|BUG:|Oops' 'nothing unexpected'
 
 if [ -z "$is_long" ]; then
-	skip 26 'takes minutes in Bochs; LINUX_LONG=1 runs it'
+	skip 22 'takes minutes in Bochs; LINUX_LONG=1 runs it'
 	done_testing
 fi
 

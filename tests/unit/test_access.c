@@ -1496,37 +1496,106 @@ static void test_watches(void **state)
 	close(other[1]);
 }
 
-static void test_stop(void **state)
+/* A manager that the service is registered with, and asks for no heartbeats. Returns its listener.
+ */
+static int register_with(struct wire_peer *manager)
 {
-	struct wire_welcome welcome = {.heartbeat_ms = 1000, .id = 9};
+	struct wire_welcome welcome = {.id = 9};
 	int listener =
 		manager_transport.transport.listen(&manager_transport.transport, MUX_PORT_MANAGER);
-	struct wire_peer manager, agent;
 	struct wire_writer writer;
+
+	assert_true(wire_peer_accept(manager, listener));
+	wire_peer_expect(manager, MUX_MSG_HELLO);
+	writer = wire_peer_writer(manager);
+	wire_peer_send(manager, &writer,
+		       wire_encode_welcome(&writer, manager->message.header.request, &welcome));
+	assert_int_equal(seen.registered, 1);
+	return listener;
+}
+
+static void test_stop(void **state)
+{
+	struct wire_peer manager, agent;
+	int listener = register_with(&manager);
 	struct wire_bye bye;
 
 	(void)state;
-	assert_true(wire_peer_accept(&manager, listener));
-	wire_peer_expect(&manager, MUX_MSG_HELLO);
-	writer = wire_peer_writer(&manager);
-	wire_peer_send(&manager, &writer,
-		       wire_encode_welcome(&writer, manager.message.header.request, &welcome));
 	connect_agent(&agent, GUEST_CID, "web");
 	mux_stat(seen.agent, mux_file_path("/f"), &call);
 	mux_counter_set(service, MUX_COUNTER_SCANNED, 12);
 	mux_service_stop(service);
-	assert_int_equal(mux_service_run(service), 0);
+	wire_peer_expect(&agent, MUX_MSG_BYE);
 	assert_int_equal(seen.done, 1);
 	assert_int_equal(seen.downs, 1);
 	assert_int_equal(seen.reason, MUX_ERR_SHUTDOWN);
+	wire_peer_close(&agent);
+	assert_int_equal(mux_service_run(service), 0);
 	wire_peer_expect(&manager, MUX_MSG_BYE);
 	assert_int_equal(wire_decode_bye(&manager.message, &bye), 0);
 	assert_int_equal(bye.reason, MUX_ERR_SHUTDOWN);
 	assert_int_equal(bye.heartbeat.count, 2); /* scanned, and accesses */
-	wire_peer_expect(&agent, MUX_MSG_BYE);
 	assert_int_equal(mux_service_step(service, 0), -ECANCELED);
 	wire_peer_close(&manager);
+	close(listener);
+}
+
+/* Agents have their verdicts before the manager can tell them that the service is gone. */
+static void test_stop_after_verdicts(void **state)
+{
+	struct wire_peer manager, agent, other;
+	int listener = register_with(&manager);
+	struct wire_verdict verdict;
+
+	(void)state;
+	seen.keep_verdicts = true;
+	mux_on_event(service, MUX_EVENT_OPEN, on_event, &seen);
+	connect_agent(&agent, GUEST_CID, "web");
+	connect_agent(&other, GUEST_CID + 1, "db");
+	send_event(&agent, 1, 77, "/f");
+	wire_peer_expect_nothing(&agent);
+	assert_int_equal(mux_verdict(seen.kept[0], MUX_VERDICT_DENY, 7, "the end", 0), 0);
+	mux_service_stop(service);
+	world_pass_ms(REMOTE_LINGER_MS / 2, 50);
+	wire_peer_expect_nothing(&manager);
+	/* Half-way through, and with much more to say. */
+	wire_peer_expect(&agent, MUX_MSG_VERDICT);
+	assert_int_equal(wire_decode_verdict(&agent.message, &verdict), 0);
+	assert_int_equal(verdict.verdict, MUX_VERDICT_DENY);
+	for (uint64_t i = 2; i < 100; i++) {
+		send_event(&agent, i, 77 + i, "/g");
+	}
+	wire_peer_expect(&agent, MUX_MSG_BYE);
 	wire_peer_close(&agent);
+	wire_peer_expect_nothing(&manager);
+	assert_int_equal(seen.events, 1);
+	wire_peer_expect(&other, MUX_MSG_BYE);
+	wire_peer_close(&other);
+	wire_peer_expect(&manager, MUX_MSG_BYE);
+	assert_int_equal(mux_service_step(service, 0), -ECANCELED);
+	wire_peer_close(&manager);
+	close(listener);
+}
+
+/* One that does not close, one that never greeted: they hold up the end for a second, and not at
+ * all. */
+static void test_stop_before_slow_agents(void **state)
+{
+	struct wire_peer manager, agent, stranger;
+	int listener = register_with(&manager);
+
+	(void)state;
+	wire_peer_connect(&stranger, GUEST_CID + 1, SERVICE_CID, MUX_PORT_SERVICE);
+	connect_agent(&agent, GUEST_CID, "web");
+	mux_service_stop(service);
+	world_pass_ms(REMOTE_LINGER_MS - 50, 50);
+	wire_peer_expect_closed(&stranger);
+	wire_peer_expect_nothing(&manager);
+	world_pass_ms(50, 50);
+	wire_peer_expect(&manager, MUX_MSG_BYE);
+	wire_peer_expect_closed(&agent);
+	assert_int_equal(mux_service_step(service, 0), -ECANCELED);
+	wire_peer_close(&manager);
 	close(listener);
 }
 
@@ -1597,6 +1666,8 @@ int main(void)
 		TEST(test_timers),
 		TEST(test_watches),
 		TEST(test_stop),
+		TEST(test_stop_after_verdicts),
+		TEST(test_stop_before_slow_agents),
 		TEST(test_options),
 	};
 

@@ -91,8 +91,9 @@ int mux_service_run(struct mux_service *service);
  */
 int mux_service_step(struct mux_service *service, int timeout_ms);
 
-/* Ends the service in order: BYE with the counters to the manager, BYE to the agents, then
- * mux_service_run() returns. Waits at most 2 s for slow peers. */
+/* Ends the service in order: BYE to the agents, behind the verdicts that were given; when they have
+ * closed, or after 1 s, BYE with the counters to the manager; then mux_service_run() returns. Waits
+ * at most 2 s for slow peers. */
 void mux_service_stop(struct mux_service *service);
 
 bool mux_service_is_registered(const struct mux_service *service);
