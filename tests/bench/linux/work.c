@@ -27,7 +27,7 @@
 #define FAULT_PAGES  8192U
 #define FAULT_ROUNDS 2U
 #define SYSTEM_CALLS 50000U
-#define REPEATS	     3U
+#define REPEATS	     4U
 #define IDLE_SETTLE  3 /* seconds */
 #define IDLE_SECONDS 12
 
