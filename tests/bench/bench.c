@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #define SIZE_MAX_BYTES 65536U
+#define MSR_APIC_BASE  0x1bU
+#define EXIT_ROUNDS    1000U
 #define CONNECT_TRIES  100
 #define CONNECT_PAUSE  50000U /* microseconds */
 
@@ -166,10 +168,60 @@ static int connect_server(unsigned int port)
 	return -1;
 }
 
+static void exit_by_cpuid(void)
+{
+	uint32_t eax = MUX_CPUID_SIGNATURE, ebx, ecx = 0, edx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+}
+
+static void exit_by_hypercall(void)
+{
+	mux_abi_version();
+}
+
+static void exit_by_msr(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
+}
+
+static void exit_by_port(void)
+{
+	__asm__ volatile("outb %%al, $0x80" : : "a"(0));
+}
+
+/* Ring 0's part of one exit that it answers without anybody else. */
+static void measure_exits(void)
+{
+	static const struct {
+		const char *name;
+		void (*act)(void);
+	} kinds[] = {{"cpuid", exit_by_cpuid},
+		     {"hypercall", exit_by_hypercall},
+		     {"msr", exit_by_msr},
+		     {"port", exit_by_port}};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct counts counts;
+
+		counts_begin(&counts);
+		for (unsigned int round = 0; round < EXIT_ROUNDS; round++) {
+			kinds[i].act();
+		}
+		counts_end(&counts, EXIT_ROUNDS, 1);
+		printf("BENCH exit-%s ring0-ticks/exit %llu.%02llu\n", kinds[i].name,
+		       (unsigned long long)(counts.ring0 / counts.exits),
+		       (unsigned long long)(counts.ring0 * 100 / counts.exits % 100));
+	}
+}
+
 static int drive(unsigned int port)
 {
 	int fd = connect_server(port);
 
+	measure_exits();
 	for (size_t size = 64; size <= SIZE_MAX_BYTES; size = size == 64 ? 4096 : size * 16) {
 		ping_pong(fd, size, 200);
 		stream(fd, size, size > 4096 ? 50 : 400, 1, "single");
