@@ -44,6 +44,7 @@
 #define ARCH_CAP_IBRS_ALL	    (1ULL << 1)
 #define ARCH_CAP_SKIP_L1DFL_VMENTRY (1ULL << 3)
 #define ARCH_CAP_MDS_NO		    (1ULL << 5)
+#define ARCH_CAP_PSCHANGE_MC_NO	    (1ULL << 6)
 #define ARCH_CAP_TAA_NO		    (1ULL << 8)
 #define ARCH_CAP_FBSDP_NO	    (1ULL << 14)
 #define ARCH_CAP_FB_CLEAR	    (1ULL << 17)
