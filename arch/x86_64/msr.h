@@ -22,6 +22,7 @@
 #define MSR_SPEC_CTRL	      0x048U
 #define SPEC_CTRL_IBRS	      (1ULL << 0)
 #define SPEC_CTRL_STIBP	      (1ULL << 1)
+#define SPEC_CTRL_BHI_DIS_S   (1ULL << 10)
 #define MSR_PRED_CMD	      0x049U
 #define PRED_CMD_IBPB	      (1ULL << 0)
 #define MSR_BIOS_SIGN_ID      0x08bU
