@@ -49,10 +49,12 @@ void sched_charge_order(struct vcpu *vcpu, uint64_t fee, uint64_t ticks)
 /* A new round. What a vCPU took beyond its budget, it pays back. */
 static void sched_refill(struct sched_cpu *sched)
 {
+	uint64_t slices = sched->count == 1 ? SCHED_SLICES_ALONE : 1;
+
 	sched->has_spent = false;
 	for (uint32_t i = 0; i < sched->count; i++) {
 		struct vcpu *vcpu = sched->vcpu[i];
-		int64_t full = (int64_t)(sched->slice * vcpu->partition->record->weight);
+		int64_t full = (int64_t)(sched->slice * slices * vcpu->partition->record->weight);
 
 		vcpu->budget = vcpu->budget < 0 ? vcpu->budget + full : full;
 		/* Sequentially consistent: before the look at `wake` that follows. */

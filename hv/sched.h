@@ -6,14 +6,16 @@
  * that something woke runs at once while it has budget left, so that a message hands the CPU to its
  * receiver; otherwise the vCPUs take turns. When no runnable vCPU has budget left, a new round
  * gives everyone a full budget, less what was overdrawn. So a vCPU that is woken without end costs
- * others nothing beyond its share (invariant I7).
+ * others nothing beyond its share (invariant I7). A vCPU that has its CPU for itself gets longer
+ * rounds: the end of a slice would be an exit for nothing.
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
 #include "hv/vcpu.h"
 
-#define SCHED_VCPUS_MAX 32U /* on one CPU */
+#define SCHED_VCPUS_MAX	   32U /* on one CPU */
+#define SCHED_SLICES_ALONE 16U /* a round of the only vCPU of a CPU, for which nobody waits */
 
 struct sched_cpu {
 	uint32_t count;

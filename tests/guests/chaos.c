@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chaos CID MEBIBYTES [TIMES]: restarts a partition when it has received so many more mebibytes,
- * TIMES times. Needs the manager right. Exit code 0 when all restarts were done.
+ * chaos restart|stop CID KIBIBYTES [TIMES]: restarts or stops a partition when it has received so
+ * many more kibibytes, TIMES times. Needs the manager right. Exit code 0 when all was done.
  */
 #include "appliance/runtime/mux.h"
 
@@ -28,11 +28,11 @@ int main(int argc, char **argv)
 {
 	bool is_stop = argc > 3 && strcmp(argv[1], "stop") == 0;
 	uint32_t cid = argc > 3 ? (uint32_t)strtoul(argv[2], NULL, 0) : 0;
-	uint64_t step = argc > 3 ? strtoull(argv[3], NULL, 0) << 20 : 0;
+	uint64_t step = argc > 3 ? strtoull(argv[3], NULL, 0) << 10 : 0;
 	unsigned long times = argc > 4 ? strtoul(argv[4], NULL, 0) : 1;
 
 	if (step == 0) {
-		printf("usage: chaos restart|stop CID MEBIBYTES [TIMES]\n");
+		printf("usage: chaos restart|stop CID KIBIBYTES [TIMES]\n");
 		return 2;
 	}
 	for (uint64_t next = step; times > 0; next += step, times--) {

@@ -24,7 +24,7 @@ if [ "${EMU#bochs}" != "$EMU" ] && [ -z "${LINUX_LONG:-}" ]; then
 	skip 9 'takes minutes in Bochs; LINUX_LONG=1 runs it'
 	done_testing
 fi
-boot linux-two 2 600
+boot linux-two $linux_cpus 600
 is "$status" 0 'two guests: success'
 for guest in server client; do
 	like "^$guest +\\| .*smp: Brought up 1 node, 2 CPUs" "$guest: two processors"

@@ -26,7 +26,7 @@ is_long=yes
 [ "$EMU" != bochs ] || BOOT_OPTIONS='--model corei3_cnl'
 
 # ---- one agent, one service ----
-boot linux-agent 2 500
+boot linux-agent $linux_cpus 500
 is "$status" 0 'the guest and its agent end in order'
 like '^probe +\| starts with 2 CPU' 'a guest with two processors'
 
@@ -83,7 +83,7 @@ if [ -z "$is_long" ]; then
 fi
 
 # ---- a guest under stress, one that reboots, one whose verdicts have a deadline ----
-boot linux-storm 2 400
+boot linux-storm $linux_cpus 400
 is "$status" 0 'stress: success'
 like '^storm +\| bomb: [0-9]{2,} forks' 'a guest forks, loops and fills its memory on both CPUs'
 like '^victim +\| load: [0-9]{2,} allowed, 0 denied, 0 failed' 'its neighbour gets each verdict by the deadline of 3 s'
@@ -108,7 +108,7 @@ both=$(cat "$work"/*.oracle | wc -l)
 strict=$(wc -l <"$work/strict.oracle")
 [ "$strict" -ge 30 ] && [ "$both" -ge 60 ]
 ok $? "clamscan finds at least 30 infected files for each guest ($both)"
-cpus=2
+cpus=$linux_cpus
 [ "${EMU#bochs}" != "$EMU" ] || cpus='1 2'
 for cpus in $cpus; do
 	boot linux "$cpus" 400

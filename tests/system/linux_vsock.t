@@ -18,7 +18,7 @@ says() { # CHECK TEXT DESCRIPTION
 	like "^one +\\| .*init: $1: $2\$" "$3"
 }
 
-boot $image 2 $seconds
+boot $image $linux_cpus $seconds
 is "$status" 0 'the machine ends with success'
 passes text 'socat to socat, stream'
 passes text-seqpacket 'socat to socat, seqpacket'

@@ -267,6 +267,20 @@ static void yielding_gives_the_round_away(void **state)
 	assert_int_equal(fakes[0].vcpu.budget, 0);
 }
 
+static void alone_on_its_cpu_it_has_longer_rounds(void **state)
+{
+	(void)state;
+	add(1);
+	step();
+	assert_int_equal(fakes[0].ran, SCHED_SLICES_ALONE * SLICE);
+	setup(state);
+	add(2);
+	fakes[1].vcpu.state = VCPU_HALTED; /* may wake at any time */
+	fakes[1].is_awake = false;
+	step();
+	assert_int_equal(fakes[0].ran, SLICE);
+}
+
 static void a_cpu_takes_a_limited_number(void **state)
 {
 	static struct fake many[SCHED_VCPUS_MAX + 1];
@@ -289,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup(what_was_overdrawn_is_paid_back, setup),
 		cmocka_unit_test_setup(a_spent_vcpu_gets_budget_before_the_cpu_idles, setup),
 		cmocka_unit_test_setup(yielding_gives_the_round_away, setup),
+		cmocka_unit_test_setup(alone_on_its_cpu_it_has_longer_rounds, setup),
 		cmocka_unit_test_setup(a_cpu_takes_a_limited_number, setup),
 	};
 
