@@ -95,7 +95,9 @@ static void name_file(int fd, char path[OBJECT_PATH_MAX])
 
 static uint64_t mask_of(enum mux_event_kind kind)
 {
-	return kind == MUX_EVENT_EXECUTE ? FAN_OPEN_EXEC_PERM : FAN_OPEN_PERM;
+	return kind == MUX_EVENT_EXECUTE ? FAN_OPEN_EXEC_PERM
+	       : kind == MUX_EVENT_READ	 ? FAN_ACCESS_PERM
+					 : FAN_OPEN_PERM;
 }
 
 /* The mark first, then the look whether the file is still as the services saw it: a change after
@@ -204,6 +206,13 @@ static void set_deadline(struct daemon *daemon, uint64_t cookie)
 
 /* ---- events ---- */
 
+static enum mux_event_kind kind_of(uint64_t mask)
+{
+	return (mask & FAN_OPEN_EXEC_PERM) != 0 ? MUX_EVENT_EXECUTE
+	       : (mask & FAN_ACCESS_PERM) != 0	? MUX_EVENT_READ
+						: MUX_EVENT_OPEN;
+}
+
 static void describe(struct daemon *daemon, struct opened *opened, char image[PROCESSES_IMAGE_MAX])
 {
 	const struct gate_operation *operation = &opened->operation;
@@ -212,8 +221,7 @@ static void describe(struct daemon *daemon, struct opened *opened, char image[PR
 	name_file(operation->fd, opened->path);
 	processes_image(&daemon->processes, operation->pid, image);
 	opened->event = (struct agent_event){
-		.kind = (operation->mask & FAN_OPEN_EXEC_PERM) != 0 ? MUX_EVENT_EXECUTE
-								    : MUX_EVENT_OPEN,
+		.kind = kind_of(operation->mask),
 		.can_wait = true,
 		.cookie = opened->cookie,
 		.pid = operation->pid,
@@ -256,7 +264,8 @@ static void take_late(struct daemon *daemon, struct opened *opened)
 static void tell_losses(struct daemon *daemon)
 {
 	struct gate_counters now = gate_counters(&daemon->gate);
-	uint64_t kinds = 1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_EXECUTE;
+	uint64_t kinds =
+		1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_READ;
 	char text[64];
 
 	if (now.full != daemon->told.full) {

@@ -58,6 +58,7 @@ struct gate {
 	bool is_ending;
 	struct gate_fallback open;
 	struct gate_fallback execute;
+	struct gate_fallback read;
 	uint64_t serial;
 	uint64_t next_due_us; /* no deadline is before */
 	uint32_t free_count;
@@ -76,7 +77,8 @@ int gate_start(struct gate *gate);
 /* Answers everything with ALLOW, ends the thread and closes all. */
 void gate_stop(struct gate *gate);
 
-void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute);
+void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute,
+			struct gate_fallback read);
 
 /* The oldest operation that was not taken yet: a copy, and its cookie. false: none. */
 bool gate_take(struct gate *gate, struct gate_operation *operation, uint64_t *cookie);

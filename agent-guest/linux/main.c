@@ -35,7 +35,7 @@ static const char usage[] =
 	"       muxagentd [--config FILE] status\n"
 	"Tells the services of this machine's hypervisor what happens in this guest, and lets "
 	"them\n"
-	"decide about opening and executing files.\n"
+	"decide about opening, reading and executing files.\n"
 	"  --config FILE   instead of " CONFIG_FILE_DEFAULT "\n"
 	"  --check         only check the configuration: exit status 0, or 2 with what is wrong\n"
 	"  --foreground    do not go to the background\n"
@@ -260,7 +260,7 @@ static void follow_rules(struct daemon *daemon)
 	plan_make(&plan, &daemon->config, &daemon->agent);
 	if (daemon->gate.fanotify >= 0) {
 		gate_set_fallbacks(&daemon->gate, gate_fallback_of(&plan.open),
-				   gate_fallback_of(&plan.execute));
+				   gate_fallback_of(&plan.execute), gate_fallback_of(&plan.read));
 	}
 	watch_notice_all(&daemon->watch);
 	watch_apply(&daemon->watch, &plan);

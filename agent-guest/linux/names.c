@@ -23,7 +23,7 @@
 #define FILE_KINDS                                                                        \
 	(1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_CLOSE | 1ULL << MUX_EVENT_WRITE |     \
 	 1ULL << MUX_EVENT_CREATE | 1ULL << MUX_EVENT_DELETE | 1ULL << MUX_EVENT_RENAME | \
-	 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_CONFIG)
+	 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_CONFIG | 1ULL << MUX_EVENT_READ)
 
 /* Where a directory was when it was last seen, for the time after it was removed. */
 struct known_directory {
@@ -218,6 +218,9 @@ static void report_file(const struct change *change)
 	}
 	if (!is_directory && (mask & FAN_OPEN) != 0) {
 		report(change, MUX_EVENT_OPEN);
+	}
+	if (!is_directory && (mask & FAN_ACCESS) != 0) {
+		report(change, MUX_EVENT_READ);
 	}
 	if (!is_directory && (mask & FAN_CLOSE_WRITE) != 0) {
 		report(change, MUX_EVENT_WRITE);

@@ -15,7 +15,6 @@
 
 #include "agent-guest/linux/log.h"
 
-#define PERMISSIONS (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
 #define CONFIG_EVENTS \
 	(FAN_CLOSE_WRITE | FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_EVENT_ON_CHILD | FAN_ONDIR)
 #define DIRECTORY_PATH_MAX 1024U
@@ -292,7 +291,7 @@ void watch_notice(struct watch *watch, int directory, const char *name)
 {
 	(void)fanotify_mark(watch->permissions,
 			    FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK | FAN_MARK_DONT_FOLLOW,
-			    PERMISSIONS, directory, name);
+			    PLAN_PERMISSIONS, directory, name);
 }
 
 void watch_notice_fd(struct watch *watch, int fd, uint64_t mask)
