@@ -70,6 +70,13 @@ int object_open_path(const char *path, struct object **object)
 	return fd < 0 ? fd : make(fd, -1, object);
 }
 
+int object_open_in(int directory, const char *name, struct object **object)
+{
+	int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : make(fd, -1, object);
+}
+
 int object_open_event(int fd, struct object **object)
 {
 	/* The copy shares the open file and with it FMODE_NONOTIFY: no reading of it is an event.

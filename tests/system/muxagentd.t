@@ -255,6 +255,9 @@ is(sprintf('%o %d %d %d %d', $stat[2] & 07777, @stat[4, 5, 8, 9]), '4751 1234 43
 	'brings back name, mode, owner and times');
 command("restore $id");
 ok(await('service', qr{^result restore -2}), 'a second restore finds nothing');
+empty('service');
+command("create $dir/quarantine/../quarantine/made");
+ok(await('service', qr{^result create -1 }) && !-e "$dir/quarantine/made", 'nothing else gets into the quarantine, by whatever path (EPERM)');
 
 # ---- remembered files ----
 spit("$mnt/often", 'often opened');
