@@ -14,6 +14,7 @@
 #include "agent-guest/linux/clock.h"
 #include "agent-guest/linux/daemon.h"
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
 #define OPERATIONS_PER_TURN 64U
 #define DEADLINE_GRACE_US   250000U /* of the main thread, before the gate answers */
@@ -79,16 +80,6 @@ static void identify(struct agent_event *event, int fd, bool may_remember)
 		event->file_id = mix(stat.st_dev, stat.st_ino) | 1;
 		event->file_version = version_of(&stat);
 	}
-}
-
-static void name_file(int fd, char path[OBJECT_PATH_MAX])
-{
-	char link[32];
-	ssize_t size;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	size = readlink(link, path, OBJECT_PATH_MAX - 1);
-	path[size > 0 ? size : 0] = '\0';
 }
 
 /* ---- remembering ---- */
@@ -218,7 +209,7 @@ static void describe(struct daemon *daemon, struct opened *opened, char image[PR
 	const struct gate_operation *operation = &opened->operation;
 	bool may_remember = daemon->config.remember && daemon->watch.can_rename;
 
-	name_file(operation->fd, opened->path);
+	proc_link_path(operation->fd, opened->path, sizeof(opened->path));
 	processes_image(&daemon->processes, operation->pid, image);
 	opened->event = (struct agent_event){
 		.kind = kind_of(operation->mask),

@@ -21,6 +21,7 @@
 #include "agent-guest/linux/clock.h"
 #include "agent-guest/linux/daemon.h"
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
 #define RECEIVE_BUFFER	  (8 << 20)
 #define MESSAGES_PER_TURN 256U
@@ -55,13 +56,10 @@ static int read_proc(uint32_t pid, const char *what, char *text, size_t size)
 
 static bool read_image(uint32_t pid, char image[PROCESSES_IMAGE_MAX])
 {
-	char path[48];
-	ssize_t size;
+	char link[PROC_LINK_MAX];
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	size = readlink(path, image, PROCESSES_IMAGE_MAX - 1);
-	image[size > 0 ? size : 0] = '\0';
-	return size > 0;
+	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
+	return proc_link_read(link, image, PROCESSES_IMAGE_MAX) > 0;
 }
 
 struct process_stat {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 #include "agent-guest/linux/quarantine_record.h"
 
 #define CAPABILITY    "security.capability"
@@ -201,14 +202,9 @@ bool quarantine_is(const struct quarantine *quarantine, int directory)
 
 /* ---- records ---- */
 
-static void self_link(const struct object *object, char link[32])
-{
-	snprintf(link, 32, "/proc/self/fd/%d", object->fd);
-}
-
 static int describe(const struct object *object, const char *path, struct quarantine_record *record)
 {
-	char link[32];
+	char link[PROC_LINK_MAX];
 	struct stat stat;
 	ssize_t size;
 
@@ -224,7 +220,7 @@ static int describe(const struct object *object, const char *path, struct quaran
 					     .atime = stat.st_atim,
 					     .mtime = stat.st_mtim};
 	strcpy(record->path, path);
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	size = getxattr(link, CAPABILITY, record->capability, sizeof(record->capability));
 	record->capability_size = size > 0 ? (size_t)size : 0;
 	return 0;
@@ -304,9 +300,9 @@ static void new_name(struct quarantine *quarantine, char name[ID_NAME_MAX])
 /* The owner first: one with an open descriptor could change the mode back. */
 static void lock_away(const struct object *object)
 {
-	char link[32];
+	char link[PROC_LINK_MAX];
 
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	if (fchownat(object->fd, "", 0, 0, AT_EMPTY_PATH) < 0 || chmod(link, 0) < 0) {
 		log_line(LOG_LEVEL_WARNING, "quarantine: owner or mode cannot be changed: %s",
 			 strerror(errno));
@@ -317,9 +313,9 @@ static void lock_away(const struct object *object)
 static int give_back(const struct object *object, const struct quarantine_record *record)
 {
 	struct timespec times[2] = {record->atime, record->mtime};
-	char link[32];
+	char link[PROC_LINK_MAX];
 
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	if (fchownat(object->fd, "", record->uid, record->gid, AT_EMPTY_PATH) < 0 ||
 	    chmod(link, record->mode) < 0 ||
 	    (record->capability_size > 0 &&
