@@ -518,8 +518,7 @@ static int check_process(const struct agent_process_name *name, char image[PROCE
 	if (!read_stat(name->pid, &stat)) {
 		return -ESRCH;
 	}
-	if (name->alive_us != 0 ? stat.start_us > name->alive_us
-				: stat.start_us != name->start_us) {
+	if (!agent_process_is(name, stat.start_us)) {
 		return -ESTALE;
 	}
 	if (!read_image(name->pid, image)) {
