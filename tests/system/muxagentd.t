@@ -256,8 +256,14 @@ is(sprintf('%o %d %d %d %d', $stat[2] & 07777, @stat[4, 5, 8, 9]), '4751 1234 43
 command("restore $id");
 ok(await('service', qr{^result restore -2}), 'a second restore finds nothing');
 empty('service');
-command("create $dir/quarantine/../quarantine/made");
-ok(await('service', qr{^result create -1 }) && !-e "$dir/quarantine/made", 'nothing else gets into the quarantine, by whatever path (EPERM)');
+command("create $dir/etc/../quarantine/made");
+ok(await('service', qr{^result create -22 }) && !-e "$dir/quarantine/made", 'a path with ".." is refused');
+mkdir "$dir/bound";
+system("mount --bind $dir/quarantine $dir/bound");
+empty('service');
+command("create $dir/bound/made");
+ok(await('service', qr{^result create -1 }) && !-e "$dir/quarantine/made", 'nothing gets into the quarantine, by whatever path (EPERM)');
+system("umount $dir/bound");
 
 # ---- remembered files ----
 spit("$mnt/often", 'often opened');
