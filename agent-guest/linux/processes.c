@@ -27,7 +27,10 @@
 #define MESSAGES_PER_TURN 256U
 #define MAPS_DELAY_US	  100000U     /* after exec, so that the loader has mapped the libraries */
 #define KERNEL_THREAD	  0x00200000U /* PF_KTHREAD in the flags of proc(5)'s stat */
-#define PROCESS_KINDS	  (1ULL << MUX_EVENT_PROCESS_START | 1ULL << MUX_EVENT_PROCESS_STOP)
+/* What the connector's messages lead to. */
+#define CONNECTOR_KINDS                                                     \
+	(1ULL << MUX_EVENT_PROCESS_START | 1ULL << MUX_EVENT_PROCESS_STOP | \
+	 1ULL << MUX_EVENT_MEMORY)
 
 void processes_init(struct processes *processes)
 {
@@ -400,7 +403,7 @@ void processes_take(struct daemon *daemon)
 
 		if (size < 0 && errno == ENOBUFS) {
 			log_line(LOG_LEVEL_WARNING, "process events are lost: too many at once");
-			notify_lost(daemon, PROCESS_KINDS, "the connector's queue overflowed");
+			notify_lost(daemon, CONNECTOR_KINDS, "the connector's queue overflowed");
 			continue;
 		}
 		if (size < 0) {
