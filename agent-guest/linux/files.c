@@ -17,7 +17,6 @@
 #include "agent-guest/linux/proc_link.h"
 
 #define OPERATIONS_PER_TURN 64U
-#define DEADLINE_GRACE_US   250000U /* of the main thread, before the gate answers */
 /* A file changed so recently may change again without another ctime: its granularity is a tick. */
 #define SETTLE_NS 20000000LL
 
@@ -191,7 +190,7 @@ static void set_deadline(struct daemon *daemon, uint64_t cookie)
 		}
 	}
 	if (op != NULL) {
-		gate_set_deadline(&daemon->gate, cookie, deadline_us + DEADLINE_GRACE_US, verdict);
+		gate_set_deadline(&daemon->gate, cookie, deadline_us + GATE_GRACE_US, verdict);
 	}
 }
 

@@ -17,7 +17,8 @@
 
 #include "muxvisor/protocol.h"
 
-#define GATE_OPERATIONS 2048U /* that processes wait in at once; a power of two */
+#define GATE_OPERATIONS 2048U	/* that processes wait in at once; a power of two */
+#define GATE_GRACE_US	250000U /* of the main thread after a deadline, before the gate answers */
 
 enum gate_state { GATE_FREE = 0, GATE_QUEUED, GATE_TAKEN };
 

@@ -25,7 +25,6 @@
 #define VERSION_TEXT "muxagentd 1"
 #define EXIT_USAGE   2
 #define DESCRIPTORS  32768U
-#define GRACE_US     250000U /* of the main thread, before the gate answers */
 #define CONGESTED_MS 20
 #define END_US	     6000000U /* for saying goodbye on every link */
 #define IDLE_GATE_US 1000000U
@@ -244,7 +243,7 @@ static struct gate_fallback gate_fallback_of(const struct plan_fallback *from)
 {
 	uint64_t us = from->deadline_ms > 0 ? from->deadline_ms * 1000ULL : IDLE_GATE_US;
 
-	return (struct gate_fallback){.us = us + GRACE_US, .verdict = from->verdict};
+	return (struct gate_fallback){.us = us + GATE_GRACE_US, .verdict = from->verdict};
 }
 
 /* Rules came, went or changed: so do the sources. */
