@@ -44,7 +44,7 @@ SYSTEM_TESTS ?= $(sort $(wildcard tests/system/*.t))
 # Each of them runs in each of these emulators: AMD-V in QEMU, VT-x in Bochs. HOST_TESTS boot nothing, or choose their
 # emulator themselves.
 EMUS         ?= $(if $(EMU),$(EMU),qemu bochs)
-HOST_TESTS   := $(addprefix tests/system/,boot.t clamav.t linux_lib.t muxagentd.t muxrun.t oracle.t secureboot.t)
+HOST_TESTS   := $(addprefix tests/system/,boot.t clamav.t linux_lib.t muxagentd.t muxrun.t oracle.t secureboot.t tools.t)
 SYSTEM_RUNS   = $(filter $(HOST_TESTS),$(SYSTEM_TESTS)) \
 	$(foreach emu,$(EMUS),$(addsuffix @$(emu),$(filter-out $(HOST_TESTS),$(SYSTEM_TESTS))))
 
