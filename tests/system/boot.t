@@ -15,7 +15,7 @@ image() { # BLOB [OPTION]... -> $work/x.img
 }
 
 run() { # [OPTION]... -> $status, $log
-	tools/muxrun --timeout 90 --emu "${emu:-qemu}" "$@" "$work/x.img" >"$log" 2>&1
+	tools/muxrun --timeout $((90 * time_factor)) --emu "${emu:-qemu}" "$@" "$work/x.img" >"$log" 2>&1
 	status=$?
 }
 
