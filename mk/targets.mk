@@ -108,7 +108,7 @@ clean: ## remove what was built (the newlib cache stays)
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' mk/targets.mk | sort -u | \
+	@grep -hE '^[a-z-]+:.*## ' Makefile $(filter %.mk,$(MAKEFILE_LIST)) | sort -u | \
 		awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 -include $(sort $(ALL_OBJECTS:.o=.d))
