@@ -19,7 +19,6 @@
 
 #include <string.h>
 
-/* The APIC timer of a partition counts at the TSC's rate. */
 #define VSOCK_DEVICE	  1U
 #define VSOCK_CLASS	  0x078000U
 #define VSOCK_IO_BASE	  0x2000U

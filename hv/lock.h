@@ -5,6 +5,7 @@
  *
  * Lock order (outer first), see docs/lock-order.md:
  *   partition control lock -> partition device lock -> switch lock -> msix lock -> console lock
+ *   -> clock lock (hv/io.c)
  */
 #ifndef HV_LOCK_H
 #define HV_LOCK_H

@@ -29,8 +29,7 @@ struct partition {
 	uint32_t cid;
 	char name[MUX_NAME_SIZE];
 	struct guest_mem mem;
-	void *backend; /* nested page tables */
-	uint64_t nested_root;
+	uint64_t nested_root; /* of its nested page tables, as the backend hands it to the CPU */
 
 	struct spinlock device_lock; /* vpci, vuart, clock_index */
 	uint8_t clock_index;	     /* of the real-time clock's register */

@@ -105,8 +105,8 @@ static inline void vlapic_sync(struct vlapic *apic)
 	}
 }
 
-/* Highest vector in IRR whose class is above PPR, or -1. Looks at the page only, where the CPU sets
- * bits too (virtualised self-IPIs). Owner, after vlapic_sync. */
+/* Highest vector in IRR whose class is above PPR, or -1. Looks at the page only, which the CPU
+ * changes too (virtual-interrupt delivery, EOI). Owner, after vlapic_sync. */
 int vlapic_next(const struct vlapic *apic);
 
 /* The vector from vlapic_next was injected: IRR -> ISR. Owner. */

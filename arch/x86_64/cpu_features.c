@@ -67,6 +67,7 @@ static void detect_structured(void)
 	features.has_ibpb = BIT(r.edx, 26);
 	features.has_stibp = BIT(r.edx, 27);
 	features.has_l1d_flush = BIT(r.edx, 28);
+	features.has_bhi_ctrl = BIT(cpuid_if_offered(7, 2).edx, 4);
 	features.has_arch_capabilities = BIT(r.edx, 29);
 	if (features.has_arch_capabilities) {
 		features.arch_capabilities = rdmsr(MSR_ARCH_CAPABILITIES);

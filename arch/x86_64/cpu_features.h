@@ -30,7 +30,7 @@ struct cpu_features {
 
 	/* For mitigation.c. */
 	bool has_arch_capabilities, has_ibrs, has_ibpb, has_stibp, has_l1d_flush;
-	bool has_md_clear, has_rtm;
+	bool has_md_clear, has_rtm, has_bhi_ctrl;
 	bool has_automatic_ibrs; /* AMD */
 	uint64_t arch_capabilities;
 };

@@ -95,7 +95,8 @@ void mitigation_init(void)
 	states.ibpb = choose(true, f->has_ibpb);
 	mitigation_actions.on_switch = states.ibpb == ON;
 	spec_ctrl = (states.ibrs == ON && f->has_ibrs ? SPEC_CTRL_IBRS : 0) |
-		    (states.stibp == ON ? SPEC_CTRL_STIBP : 0);
+		    (states.stibp == ON ? SPEC_CTRL_STIBP : 0) |
+		    (f->has_bhi_ctrl ? SPEC_CTRL_BHI_DIS_S : 0);
 	mitigation_init_cpu();
 }
 

@@ -22,6 +22,7 @@
 #define MSR_SPEC_CTRL	      0x048U
 #define SPEC_CTRL_IBRS	      (1ULL << 0)
 #define SPEC_CTRL_STIBP	      (1ULL << 1)
+#define SPEC_CTRL_BHI_DIS_S   (1ULL << 10)
 #define MSR_PRED_CMD	      0x049U
 #define PRED_CMD_IBPB	      (1ULL << 0)
 #define MSR_BIOS_SIGN_ID      0x08bU
@@ -44,6 +45,7 @@
 #define ARCH_CAP_IBRS_ALL	    (1ULL << 1)
 #define ARCH_CAP_SKIP_L1DFL_VMENTRY (1ULL << 3)
 #define ARCH_CAP_MDS_NO		    (1ULL << 5)
+#define ARCH_CAP_PSCHANGE_MC_NO	    (1ULL << 6)
 #define ARCH_CAP_TAA_NO		    (1ULL << 8)
 #define ARCH_CAP_FBSDP_NO	    (1ULL << 14)
 #define ARCH_CAP_FB_CLEAR	    (1ULL << 17)

@@ -23,14 +23,14 @@ static uint64_t *nested_next(const struct nested_format *format, uint64_t *entry
 	return phys_to_virt(hpa(*entry & TABLE_PTR));
 }
 
-/* Level of the largest leaf that fits at both addresses: 2 is 1 GiB, 1 is 2 MiB. Partition memory
- * comes in pieces of 2 MiB (manifest), so smaller leaves do not occur. */
+/* Level of the largest leaf that fits at both addresses. Partition memory comes in pieces of 2 MiB
+ * (manifest), so smaller leaves occur only where larger ones are not permitted. */
 static unsigned int nested_leaf_level(const struct nested_format *format, uint64_t from,
 				      uint64_t to, uint64_t left)
 {
 	bool fits_1g = ((from | to) % PAGE_SIZE_1G) == 0 && left >= PAGE_SIZE_1G;
 
-	return format->has_1g && fits_1g ? 2 : 1;
+	return fits_1g || format->leaf_max == 0 ? format->leaf_max : 1;
 }
 
 static void nested_map(const struct nested_format *format, uint64_t *root, uint64_t from,
@@ -44,7 +44,8 @@ static void nested_map(const struct nested_format *format, uint64_t *root, uint6
 		for (unsigned int level = 3; level > leaf; level--) {
 			table = nested_next(format, &table[nested_index(from, level)]);
 		}
-		table[nested_index(from, leaf)] = to | format->leaf | format->large;
+		table[nested_index(from, leaf)] =
+			to | format->leaf | (leaf > 0 ? format->large : 0);
 		from += page;
 		to += page;
 		size -= page;

@@ -12,7 +12,7 @@ struct nested_format {
 	uint64_t table; /* bits of an entry that points to a table */
 	uint64_t leaf;	/* bits of a leaf entry: RAM of the partition, read, write, execute */
 	uint64_t large; /* bit that makes an entry of a higher level a leaf */
-	bool has_1g;	/* 1 GiB leaves */
+	unsigned int leaf_max; /* level of the largest leaves: 0 4 KiB, 1 2 MiB, 2 1 GiB */
 };
 
 /* Four-level tables that map exactly the regions of mem, with the largest pages that alignment

@@ -19,7 +19,6 @@
 #include "hv/mem.h"
 
 #define RANGES_MAX	 4096U
-#define TRAMPOLINE_LIMIT (0x100000U - 2 * PAGE_SIZE)
 #define PIC_MASTER_MASK	 0x21U
 #define PIC_SLAVE_MASK	 0xa1U
 #define BOCHS_DEBUG_PORT 0x8a00U /* Bochs, iodebug */

@@ -82,7 +82,7 @@ printf '[partition big]\nimage = %s\nmemory = 600M\n' "$(readlink -f "$BUILD")/b
 "$BUILD/tools/muxpack" -o "$work/blob" "$work/big.mux"
 image "$work/blob"
 run --memory 512
-refused 'too little memory' 'the partitions take 600 MiB and the hypervisor 32 MiB' 'Add memory, or lower "memory"'
+refused 'too little memory' 'the partitions take 600 MiB and the hypervisor 33 MiB' 'Add memory, or lower "memory"'
 
 hv=$BUILD/boot/loader.so # an ELF file, but no hypervisor
 image "$blob"

@@ -104,6 +104,7 @@ static enum virt_exit_reason expected(uint64_t exit_code)
 	case 0xa0: /* INVLPGB */
 	case 0xa1: return VIRT_EXIT_UNDEFINED;
 	case FAULT_CODE: return VIRT_EXIT_MEMORY;
+	case UINT32_MAX:
 	case UINT64_MAX: return VIRT_EXIT_ENTRY_FAILED;
 	default: return exit_code < 0xa0 ? expected_below_a0(exit_code) : VIRT_EXIT_UNKNOWN;
 	}
@@ -125,6 +126,8 @@ static void test_codes(void **state)
 		decode(i, 0, "", 0);
 		assert_int_equal(got.reason, expected(i));
 	}
+	decode(UINT32_MAX, 0, "", 0); /* as QEMU's emulation says it */
+	assert_int_equal(got.reason, VIRT_EXIT_ENTRY_FAILED);
 	decode(1ULL << 32 | 0x72, 0, "", 0); /* all 64 bits count */
 	assert_int_equal(got.reason, VIRT_EXIT_UNKNOWN);
 }

@@ -2,7 +2,7 @@
 /*
  * Delivery of interrupts with AMD-V: as injected events; as virtual interrupts where the CPU
  * repeats events, one request at a time, which stands until the guest took it; a window when the
- * guest takes none now.
+ * guest takes none now. And an entry that the CPU refuses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,10 @@ struct svm_features svm_features;
 
 static struct vmcb vmcb;
 static struct svm_vcpu svm = {.vmcb = &vmcb};
-static struct vcpu vcpu = {.backend = &svm};
+static struct svm_cpu svm_cpu;
+static struct cpu cpu = {.backend = &svm_cpu};
+static struct vcpu vcpu = {.backend = &svm, .cpu = &cpu};
+static enum virt_exit_reason exit_reason;
 static int waiting; /* vector, or -1 */
 static bool is_at_hlt;
 
@@ -51,7 +54,7 @@ void svm_entry(struct vcpu *entering, uint64_t guest, uint64_t host)
 void svm_exit_decode(struct vcpu *exiting, struct virt_exit *exit)
 {
 	(void)exiting;
-	(void)exit;
+	exit->reason = exit_reason;
 }
 
 void svm_prepare_asid(struct vcpu *entering)
@@ -175,6 +178,22 @@ static void no_window_before_hlt(void **state)
 	assert_window(true);
 }
 
+/* A flush of the whole TLB that svm_prepare_asid has asked for is asked for again: without it, an
+ * ASID that goes to another vCPU might still have translations. */
+static void refused_entry_flushes_again(void **state)
+{
+	struct virt_exit exit;
+
+	(void)state;
+	svm_cpu.flush_all = false;
+	exit_reason = VIRT_EXIT_CPUID;
+	svm_vcpu_enter(&vcpu, 0, &exit);
+	assert_false(svm_cpu.flush_all);
+	exit_reason = VIRT_EXIT_ENTRY_FAILED;
+	svm_vcpu_enter(&vcpu, 0, &exit);
+	assert_true(svm_cpu.flush_all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +203,7 @@ int main(void)
 		cmocka_unit_test_setup(window_when_off, set_up),
 		cmocka_unit_test_setup(window_behind_event, set_up),
 		cmocka_unit_test_setup(no_window_before_hlt, set_up),
+		cmocka_unit_test_setup(refused_entry_flushes_again, set_up),
 	};
 
 	return cmocka_run_group_tests_name("svm_run", tests, NULL, NULL);

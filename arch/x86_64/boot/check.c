@@ -153,6 +153,7 @@ EFI_STATUS check_blob(const struct loader *loader)
 EFI_STATUS check_memory(const struct loader *loader)
 {
 	uint64_t partitions = manifest_memory_total(loader->blob.data);
+	uint64_t ring0 = MEMORY_OF_RING0 + partitions / 512; /* nested page tables of 4 KiB pages */
 	uint64_t available = 0;
 	EFI_STATUS status = memory_map_free_bytes(loader, &available);
 
@@ -161,11 +162,11 @@ EFI_STATUS check_memory(const struct loader *loader)
 			      (uint64_t)status);
 		return status;
 	}
-	if (available < partitions + MEMORY_OF_RING0) {
+	if (available < partitions + ring0) {
 		console_print("Too little memory: the partitions take %u MiB and the hypervisor %u "
 			      "MiB, and %u MiB are free.\nAdd memory, or lower \"memory\" in the "
 			      "manifest.\n",
-			      partitions / MIB, MEMORY_OF_RING0 / MIB, available / MIB);
+			      partitions / MIB, ring0 / MIB, available / MIB);
 		return EFI_OUT_OF_RESOURCES;
 	}
 	return EFI_SUCCESS;

@@ -61,12 +61,10 @@ static uint64_t measure_tsc_khz(const struct loader *loader)
 	return best / (STALL_MICROSECONDS / 1000);
 }
 
-/* UEFI 2.10, 4.6: the configuration table; the ACPI 2.0 entry is preferred. */
+/* UEFI 2.10, 4.6: the configuration table. Of ACPI 1.0 ring 0 knows nothing. */
 static uint64_t find_rsdp(const struct loader *loader)
 {
 	static const EFI_GUID acpi_2 = ACPI_20_TABLE_GUID;
-	static const EFI_GUID acpi_1 = ACPI_TABLE_GUID;
-	uint64_t found = 0;
 
 	for (UINTN i = 0; i < loader->system->NumberOfTableEntries; i++) {
 		const EFI_CONFIGURATION_TABLE *table = &loader->system->ConfigurationTable[i];
@@ -74,11 +72,8 @@ static uint64_t find_rsdp(const struct loader *loader)
 		if (memcmp(&table->VendorGuid, &acpi_2, sizeof(acpi_2)) == 0) {
 			return (uint64_t)table->VendorTable;
 		}
-		if (memcmp(&table->VendorGuid, &acpi_1, sizeof(acpi_1)) == 0) {
-			found = (uint64_t)table->VendorTable;
-		}
 	}
-	return found;
+	return 0;
 }
 
 static EFI_STATUS alloc_trampoline(const struct loader *loader, uint64_t *out)

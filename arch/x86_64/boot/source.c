@@ -76,7 +76,9 @@ static EFI_STATUS read_opened(const struct loader *loader, EFI_FILE_HANDLE file,
 		return EFI_OUT_OF_RESOURCES;
 	}
 	status = file->Read(file, &size, data);
-	*out = (struct loader_bytes){data, size};
+	if (!EFI_ERROR(status)) {
+		*out = (struct loader_bytes){data, size};
+	}
 	return status;
 }
 

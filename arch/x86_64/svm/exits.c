@@ -208,6 +208,7 @@ void svm_exit_decode(struct vcpu *vcpu, struct virt_exit *exit)
 	case EXIT_CR_WRITE + 4:
 	case EXIT_CR_WRITE + 8: exit_decode_cr(vcpu, exit, true); return;
 	case EXIT_CR_READ + 8: exit_decode_cr(vcpu, exit, false); return;
+	case UINT32_MAX: /* in QEMU's emulation */
 	case UINT64_MAX: exit->reason = VIRT_EXIT_ENTRY_FAILED; return;
 	default: break;
 	}

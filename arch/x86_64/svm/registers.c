@@ -54,7 +54,6 @@ void svm_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t valu
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
 	switch (reg) {
-	case VIRT_RIP: vmcb->rip = value; break;
 	case VIRT_RSP: vmcb->rsp = value; break;
 	case VIRT_CR0:
 		vmcb->cr0 = (value & ~CR0_KEPT) | CR0_ET;

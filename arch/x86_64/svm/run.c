@@ -57,6 +57,8 @@ void svm_vcpu_enter(struct vcpu *vcpu, uint64_t deadline, struct virt_exit *exit
 		vmcb->interrupt_state |= shadow;
 	}
 	svm_exit_decode(vcpu, exit);
+	/* The manual does not say that a refused VMRUN flushes, and other vCPUs rely on it. */
+	cpu->flush_all |= exit->reason == VIRT_EXIT_ENTRY_FAILED;
 	if (exit->reason == VIRT_EXIT_INTERRUPT && rdtsc() >= deadline) {
 		exit->reason = VIRT_EXIT_TIMER;
 	}

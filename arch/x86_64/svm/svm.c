@@ -111,7 +111,7 @@ static void svm_partition_create(struct partition *partition)
 		.table = NPT_TABLE,
 		.leaf = NPT_TABLE | NPT_DIRTY,
 		.large = NPT_LARGE,
-		.has_1g = cpu_features_get()->has_pages_1g,
+		.leaf_max = cpu_features_get()->has_pages_1g ? 2 : 1,
 	};
 
 	partition->nested_root = nested_build(&npt, &partition->mem).value;

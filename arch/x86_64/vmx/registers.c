@@ -91,7 +91,6 @@ uint64_t vmx_register_read(struct vcpu *vcpu, enum virt_register reg)
 void vmx_register_write(struct vcpu *vcpu, enum virt_register reg, uint64_t value)
 {
 	switch (reg) {
-	case VIRT_RIP: vmcs_write(VMCS_GUEST_RIP, value); break;
 	case VIRT_RSP: vmcs_write(VMCS_GUEST_RSP, value); break;
 	case VIRT_CR0:
 		cr0_follow_paging(vmx_register_read(vcpu, VIRT_CR0), value);

@@ -149,13 +149,27 @@ static int vmx_cpu_enable(struct cpu *cpu)
 	return 0;
 }
 
+/* A guest that changes the size of a page under its own instruction fetches may stop the machine
+ * with a machine check, unless EPT maps what can be executed by 4 KiB pages only (Intel, Machine
+ * Check Error on Page Size Change, CVE-2018-12207). */
+static unsigned int vmx_leaf_max(void)
+{
+	const struct cpu_features *f = cpu_features_get();
+	bool is_safe = (f->arch_capabilities & ARCH_CAP_PSCHANGE_MC_NO) != 0;
+
+	if (f->vendor == CPU_VENDOR_INTEL && !is_safe) {
+		return 0;
+	}
+	return vmx_controls.has_large_pages_1g ? 2 : 1;
+}
+
 static void vmx_partition_create(struct partition *partition)
 {
 	const struct nested_format ept = {
 		.table = EPT_READ_WRITE_EXECUTE,
 		.leaf = EPT_READ_WRITE_EXECUTE | EPT_WRITE_BACK,
 		.large = EPT_LARGE,
-		.has_1g = vmx_controls.has_large_pages_1g,
+		.leaf_max = vmx_leaf_max(),
 	};
 
 	partition->nested_root =
@@ -229,12 +243,14 @@ static void vmx_vcpu_unload(struct vcpu *vcpu)
 
 static void vmx_describe(char *text, size_t size)
 {
-	format_text(
-		text, size, "VT-x: EPT 2M%s, unrestricted guest, %s%s%spreemption timer TSC>>%u",
-		vmx_controls.has_large_pages_1g ? "+1G" : "", vmx_controls.has_vpid ? "VPID, " : "",
-		vmx_controls.has_apicv ? "virtual interrupt delivery, " : "injected interrupts, ",
-		(vmx_controls.secondary & CPU2_INVPCID) != 0 ? "INVPCID, " : "",
-		vmx_controls.timer_shift);
+	static const char *const pages[] = {"4K", "2M", "2M+1G"};
+
+	format_text(text, size, "VT-x: EPT %s, unrestricted guest, %s%s%spreemption timer TSC>>%u",
+		    pages[vmx_leaf_max()], vmx_controls.has_vpid ? "VPID, " : "",
+		    vmx_controls.has_apicv ? "virtual interrupt delivery, "
+					   : "injected interrupts, ",
+		    (vmx_controls.secondary & CPU2_INVPCID) != 0 ? "INVPCID, " : "",
+		    vmx_controls.timer_shift);
 }
 
 const struct virt_backend vmx_backend = {
