@@ -104,7 +104,7 @@ print-ring0:
 format: ## format all C sources in place
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-clean: ## remove what was built (the newlib cache stays)
+clean: ## remove what was built (.cache stays: newlib, kernels, fuzz corpora)
 	rm -rf $(BUILD)
 
 help: ## list the targets
