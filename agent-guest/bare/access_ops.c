@@ -257,8 +257,7 @@ static int ops_process_control(void *os, enum mux_verb verb, const struct agent_
 	if (process == NULL) {
 		return -ESRCH;
 	}
-	if (name->alive_us != 0 ? process->start_us > name->alive_us
-				: process->start_us != name->start_us) {
+	if (!agent_process_is(name, process->start_us)) {
 		return -ESTALE;
 	}
 	snprintf(image, AGENT_PATH_MAX, "%s", process->image);

@@ -5,9 +5,10 @@
  *   workload=MODULE           the workload script
  *   manager=CID               default 2
  *   forbid=VERB,VERB...       access verbs that no service may use, as in "forbid=write,delete"
- *   grant=CID:VERB,VERB...    all that the service at this CID may use; "others" instead of the
- * CID: services that have no grant of their own Exit code 0: the workload ended and all its
- * expectations held; 1: not all held; 2: wrong arguments or modules.
+ *   grant=CID:VERB,VERB...    all that the service at this CID may use;
+ *                             "others" instead of the CID: services without a grant of their own
+ * Exit code 0: the workload ended and all its expectations held; 1: not all held; 2: wrong
+ * arguments or modules.
  */
 #include <errno.h>
 #include <stdio.h>

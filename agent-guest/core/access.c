@@ -31,13 +31,26 @@ static bool is_change(uint16_t verb)
 
 /* ---- the object that a request is about ---- */
 
+/* Has it a component "." or ".."? The audit should name the place that a path leads to. */
+static bool has_dots(const char *path)
+{
+	while ((path = strchr(path, '/')) != NULL) {
+		size_t length = strcspn(++path, "/");
+
+		if ((length == 1 || length == 2) && strncmp(path, "..", length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int copy_path(char to[AGENT_PATH_MAX], struct wire_string from)
 {
 	if (from.size >= AGENT_PATH_MAX) {
 		return -ENAMETOOLONG;
 	}
 	wire_string_copy(to, AGENT_PATH_MAX, from);
-	return from.size == 0 || from.data[0] == '/' ? 0 : -EINVAL;
+	return from.size == 0 || (from.data[0] == '/' && !has_dots(to)) ? 0 : -EINVAL;
 }
 
 /* The operation that a handle names, while this service is asked about it; else NULL. */

@@ -8,7 +8,8 @@
  * Status of a RESPONSE besides what the OS gives: -EPERM the verb is forbidden here, -EACCES it is
  * not granted to this service, -ENOSYS the OS can't do it, -EBUSY more than AGENT_ACCESS_MAX
  * requests outstanding, -ENOENT the handle is not valid (any more), -EINVAL a path that is not
- * absolute or has a NUL, -ENAMETOOLONG. What a service may not do is counted and audited.
+ * absolute or has a component "." or "..", -ENAMETOOLONG. What a service may not do is counted and
+ * audited.
  */
 #ifndef AGENT_CORE_ACCESS_H
 #define AGENT_CORE_ACCESS_H

@@ -44,6 +44,12 @@ struct agent_process_name {
 	uint64_t alive_us;
 };
 
+/* Is it the process that has the pid now and started at start_us? */
+static inline bool agent_process_is(const struct agent_process_name *name, uint64_t start_us)
+{
+	return name->alive_us != 0 ? start_us <= name->alive_us : start_us == name->start_us;
+}
+
 struct agent_os_ops {
 	/* The waiting operation `cookie` goes on or is refused. */
 	void (*decide)(void *os, uint64_t cookie, const struct agent_decision *decision);

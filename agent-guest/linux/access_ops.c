@@ -117,9 +117,6 @@ static int ops_restore(void *os, const char *id, const char *to)
 {
 	struct daemon *daemon = os;
 
-	if (to[0] != '\0' && quarantine_has(&daemon->quarantine, to)) {
-		return -EPERM;
-	}
 	return quarantine_restore(&daemon->quarantine, id, to);
 }
 
@@ -145,14 +142,12 @@ static int ops_create(void *os, const char *path, bool directory)
 	int parent;
 	int error;
 
-	if (quarantine_has(&daemon->quarantine, path)) {
-		return -EPERM;
-	}
 	parent = object_open_parent(path, name);
 	if (parent < 0) {
 		return parent;
 	}
-	error = create_in(parent, name, directory);
+	error = quarantine_is(&daemon->quarantine, parent) ? -EPERM
+							   : create_in(parent, name, directory);
 	close(parent);
 	return error;
 }
@@ -168,14 +163,15 @@ static int ops_rename(void *os, void *file, const char *to)
 	if (error != 0) {
 		return error;
 	}
-	if (quarantine_has(&daemon->quarantine, path) || quarantine_has(&daemon->quarantine, to)) {
+	if (quarantine_has(&daemon->quarantine, path)) {
 		return -EPERM; /* RESTORE is the way out */
 	}
 	parent = object_open_parent(to, name);
 	if (parent < 0) {
 		return parent;
 	}
-	error = object_move(file, parent, name);
+	error = quarantine_is(&daemon->quarantine, parent) ? -EPERM
+							   : object_move(file, parent, name);
 	close(parent);
 	return error;
 }

@@ -6,7 +6,7 @@ linux_CC     = $(CC)
 linux_CFLAGS = $(host_CFLAGS) -DAGENT_PENDING_MAX=1024U
 $(eval $(call flavour_rules,linux))
 
-AGENT_LINUX_PARTS := $(addprefix agent-guest/linux/,config.c log.c plan.c quarantine_record.c)
+AGENT_LINUX_PARTS := $(addprefix agent-guest/linux/,config.c log.c plan.c proc_link.c quarantine_record.c)
 AGENT_LINUX_SRCS  := $(AGENT_LINUX_PARTS) $(addprefix agent-guest/linux/,access_ops.c connect_unix.c files.c \
 	gate.c logons.c main.c names.c notify.c object.c processes.c quarantine.c status.c watch.c) \
 	agent-guest/driver/links.c agent-guest/driver/connect_vsock.c $(AGENT_CORE_SRCS)

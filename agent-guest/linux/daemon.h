@@ -29,7 +29,6 @@ struct daemon {
 	int asked_fd;		   /* of the event that the agent is being told of, or -1 */
 	struct gate_counters told; /* what audit records tell of already */
 	int status_fd;
-	bool is_ending;
 };
 
 extern const struct agent_os_ops daemon_agent_ops;

@@ -14,9 +14,9 @@
 #include "agent-guest/linux/clock.h"
 #include "agent-guest/linux/daemon.h"
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
 #define OPERATIONS_PER_TURN 64U
-#define DEADLINE_GRACE_US   250000U /* of the main thread, before the gate answers */
 /* A file changed so recently may change again without another ctime: its granularity is a tick. */
 #define SETTLE_NS 20000000LL
 
@@ -81,21 +81,13 @@ static void identify(struct agent_event *event, int fd, bool may_remember)
 	}
 }
 
-static void name_file(int fd, char path[OBJECT_PATH_MAX])
-{
-	char link[32];
-	ssize_t size;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	size = readlink(link, path, OBJECT_PATH_MAX - 1);
-	path[size > 0 ? size : 0] = '\0';
-}
-
 /* ---- remembering ---- */
 
 static uint64_t mask_of(enum mux_event_kind kind)
 {
-	return kind == MUX_EVENT_EXECUTE ? FAN_OPEN_EXEC_PERM : FAN_OPEN_PERM;
+	return kind == MUX_EVENT_EXECUTE ? FAN_OPEN_EXEC_PERM
+	       : kind == MUX_EVENT_READ	 ? FAN_ACCESS_PERM
+					 : FAN_OPEN_PERM;
 }
 
 /* The mark first, then the look whether the file is still as the services saw it: a change after
@@ -198,22 +190,28 @@ static void set_deadline(struct daemon *daemon, uint64_t cookie)
 		}
 	}
 	if (op != NULL) {
-		gate_set_deadline(&daemon->gate, cookie, deadline_us + DEADLINE_GRACE_US, verdict);
+		gate_set_deadline(&daemon->gate, cookie, deadline_us + GATE_GRACE_US, verdict);
 	}
 }
 
 /* ---- events ---- */
+
+static enum mux_event_kind kind_of(uint64_t mask)
+{
+	return (mask & FAN_OPEN_EXEC_PERM) != 0 ? MUX_EVENT_EXECUTE
+	       : (mask & FAN_ACCESS_PERM) != 0	? MUX_EVENT_READ
+						: MUX_EVENT_OPEN;
+}
 
 static void describe(struct daemon *daemon, struct opened *opened, char image[PROCESSES_IMAGE_MAX])
 {
 	const struct gate_operation *operation = &opened->operation;
 	bool may_remember = daemon->config.remember && daemon->watch.can_rename;
 
-	name_file(operation->fd, opened->path);
+	proc_link_path(operation->fd, opened->path, sizeof(opened->path));
 	processes_image(&daemon->processes, operation->pid, image);
 	opened->event = (struct agent_event){
-		.kind = (operation->mask & FAN_OPEN_EXEC_PERM) != 0 ? MUX_EVENT_EXECUTE
-								    : MUX_EVENT_OPEN,
+		.kind = kind_of(operation->mask),
 		.can_wait = true,
 		.cookie = opened->cookie,
 		.pid = operation->pid,
@@ -256,7 +254,8 @@ static void take_late(struct daemon *daemon, struct opened *opened)
 static void tell_losses(struct daemon *daemon)
 {
 	struct gate_counters now = gate_counters(&daemon->gate);
-	uint64_t kinds = 1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_EXECUTE;
+	uint64_t kinds =
+		1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_READ;
 	char text[64];
 
 	if (now.full != daemon->told.full) {

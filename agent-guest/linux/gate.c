@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent-guest/linux/clock.h"
+#include "agent-guest/linux/plan.h"
 
 #define EVENTS_PER_READ 64U
 #define DESCRIPTORS_MAX 65536U
@@ -64,6 +65,9 @@ static struct gate_operation *find(struct gate *gate, uint64_t cookie)
 
 static const struct gate_fallback *fallback_of(const struct gate *gate, uint64_t mask)
 {
+	if ((mask & FAN_ACCESS_PERM) != 0) {
+		return &gate->read;
+	}
 	return (mask & FAN_OPEN_EXEC_PERM) != 0 ? &gate->execute : &gate->open;
 }
 
@@ -92,7 +96,7 @@ static void enqueue(struct gate *gate, const struct fanotify_event_metadata *eve
 static void take_event(struct gate *gate, const struct fanotify_event_metadata *event,
 		       uint64_t now_us, uint64_t alive_us)
 {
-	bool is_permission = (event->mask & (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)) != 0;
+	bool is_permission = (event->mask & PLAN_PERMISSIONS) != 0;
 
 	if (event->fd < 0) {
 		return;
@@ -297,11 +301,13 @@ void gate_stop(struct gate *gate)
 
 /* ---- the main thread ---- */
 
-void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute)
+void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute,
+			struct gate_fallback read)
 {
 	pthread_mutex_lock(&gate->mutex);
 	gate->open = open;
 	gate->execute = execute;
+	gate->read = read;
 	pthread_mutex_unlock(&gate->mutex);
 }
 

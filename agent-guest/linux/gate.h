@@ -17,7 +17,8 @@
 
 #include "muxvisor/protocol.h"
 
-#define GATE_OPERATIONS 2048U /* that processes wait in at once; a power of two */
+#define GATE_OPERATIONS 2048U	/* that processes wait in at once; a power of two */
+#define GATE_GRACE_US	250000U /* of the main thread after a deadline, before the gate answers */
 
 enum gate_state { GATE_FREE = 0, GATE_QUEUED, GATE_TAKEN };
 
@@ -58,6 +59,7 @@ struct gate {
 	bool is_ending;
 	struct gate_fallback open;
 	struct gate_fallback execute;
+	struct gate_fallback read;
 	uint64_t serial;
 	uint64_t next_due_us; /* no deadline is before */
 	uint32_t free_count;
@@ -76,7 +78,8 @@ int gate_start(struct gate *gate);
 /* Answers everything with ALLOW, ends the thread and closes all. */
 void gate_stop(struct gate *gate);
 
-void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute);
+void gate_set_fallbacks(struct gate *gate, struct gate_fallback open, struct gate_fallback execute,
+			struct gate_fallback read);
 
 /* The oldest operation that was not taken yet: a copy, and its cookie. false: none. */
 bool gate_take(struct gate *gate, struct gate_operation *operation, uint64_t *cookie);

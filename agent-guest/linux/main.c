@@ -25,7 +25,6 @@
 #define VERSION_TEXT "muxagentd 1"
 #define EXIT_USAGE   2
 #define DESCRIPTORS  32768U
-#define GRACE_US     250000U /* of the main thread, before the gate answers */
 #define CONGESTED_MS 20
 #define END_US	     6000000U /* for saying goodbye on every link */
 #define IDLE_GATE_US 1000000U
@@ -35,7 +34,7 @@ static const char usage[] =
 	"       muxagentd [--config FILE] status\n"
 	"Tells the services of this machine's hypervisor what happens in this guest, and lets "
 	"them\n"
-	"decide about opening and executing files.\n"
+	"decide about opening, reading and executing files.\n"
 	"  --config FILE   instead of " CONFIG_FILE_DEFAULT "\n"
 	"  --check         only check the configuration: exit status 0, or 2 with what is wrong\n"
 	"  --foreground    do not go to the background\n"
@@ -244,7 +243,7 @@ static struct gate_fallback gate_fallback_of(const struct plan_fallback *from)
 {
 	uint64_t us = from->deadline_ms > 0 ? from->deadline_ms * 1000ULL : IDLE_GATE_US;
 
-	return (struct gate_fallback){.us = us + GRACE_US, .verdict = from->verdict};
+	return (struct gate_fallback){.us = us + GATE_GRACE_US, .verdict = from->verdict};
 }
 
 /* Rules came, went or changed: so do the sources. */
@@ -260,7 +259,7 @@ static void follow_rules(struct daemon *daemon)
 	plan_make(&plan, &daemon->config, &daemon->agent);
 	if (daemon->gate.fanotify >= 0) {
 		gate_set_fallbacks(&daemon->gate, gate_fallback_of(&plan.open),
-				   gate_fallback_of(&plan.execute));
+				   gate_fallback_of(&plan.execute), gate_fallback_of(&plan.read));
 	}
 	watch_notice_all(&daemon->watch);
 	watch_apply(&daemon->watch, &plan);

@@ -14,6 +14,7 @@
 #include "agent-guest/linux/clock.h"
 #include "agent-guest/linux/daemon.h"
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
 #define READ_SIZE	  16384U
 #define READS_PER_TURN	  4U
@@ -23,7 +24,7 @@
 #define FILE_KINDS                                                                        \
 	(1ULL << MUX_EVENT_OPEN | 1ULL << MUX_EVENT_CLOSE | 1ULL << MUX_EVENT_WRITE |     \
 	 1ULL << MUX_EVENT_CREATE | 1ULL << MUX_EVENT_DELETE | 1ULL << MUX_EVENT_RENAME | \
-	 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_CONFIG)
+	 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_CONFIG | 1ULL << MUX_EVENT_READ)
 
 /* Where a directory was when it was last seen, for the time after it was removed. */
 struct known_directory {
@@ -76,14 +77,10 @@ static void forget_directories(void)
 
 static bool name_directory(int fd, char path[OBJECT_PATH_MAX])
 {
-	char link[32];
 	struct stat stat;
-	ssize_t size;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	size = readlink(link, path, OBJECT_PATH_MAX - 1);
-	path[size > 0 ? size : 0] = '\0';
-	return size > 0 && path[0] == '/' && fstat(fd, &stat) == 0 && stat.st_nlink > 0;
+	return proc_link_path(fd, path, OBJECT_PATH_MAX) > 0 && path[0] == '/' &&
+	       fstat(fd, &stat) == 0 && stat.st_nlink > 0;
 }
 
 static void locate(const struct daemon *daemon, const struct fanotify_event_info_fid *info,
@@ -218,6 +215,9 @@ static void report_file(const struct change *change)
 	}
 	if (!is_directory && (mask & FAN_OPEN) != 0) {
 		report(change, MUX_EVENT_OPEN);
+	}
+	if (!is_directory && (mask & FAN_ACCESS) != 0) {
+		report(change, MUX_EVENT_READ);
 	}
 	if (!is_directory && (mask & FAN_CLOSE_WRITE) != 0) {
 		report(change, MUX_EVENT_WRITE);

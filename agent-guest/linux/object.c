@@ -12,8 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent-guest/linux/proc_link.h"
+
 #define DIRECTORY_BUFFER 8192U
-#define LINK_MAX	 32U
 
 struct directory_entry { /* linux_dirent64 of getdents64(2) */
 	uint64_t inode;
@@ -32,18 +33,13 @@ static int open_plain(const char *path, uint64_t flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static void self_link(int fd, char link[LINK_MAX])
-{
-	snprintf(link, LINK_MAX, "/proc/self/fd/%d", fd);
-}
-
 /* Opens what an O_PATH descriptor names. */
 static int reopen(int fd, int flags)
 {
-	char link[LINK_MAX];
+	char link[PROC_LINK_MAX];
 	int again;
 
-	self_link(fd, link);
+	proc_link_of(fd, link);
 	again = open(link, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return again < 0 ? -errno : again;
 }
@@ -68,6 +64,13 @@ int object_open_path(const char *path, struct object **object)
 	int fd = open_plain(path, O_PATH | O_NOFOLLOW);
 
 	return fd < 0 ? fd : make(fd, -1, object);
+}
+
+int object_open_in(int directory, const char *name, struct object **object)
+{
+	int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : make(fd, -1, object);
 }
 
 int object_open_event(int fd, struct object **object)
@@ -280,19 +283,15 @@ int object_list(struct object *object, uint64_t *cursor, struct agent_stat *resu
 
 int object_path(const struct object *object, char path[OBJECT_PATH_MAX])
 {
-	char link[LINK_MAX];
 	struct stat stat;
-	ssize_t size;
+	size_t size = proc_link_path(object->fd, path, OBJECT_PATH_MAX);
 
-	self_link(object->fd, link);
-	size = readlink(link, path, OBJECT_PATH_MAX);
-	if (size < 0 || fstat(object->fd, &stat) < 0) {
+	if (size == 0 || fstat(object->fd, &stat) < 0) {
 		return -errno;
 	}
-	if ((size_t)size >= OBJECT_PATH_MAX) {
-		return -ENAMETOOLONG;
+	if (size == OBJECT_PATH_MAX - 1) {
+		return -ENAMETOOLONG; /* or as good as */
 	}
-	path[size] = '\0';
 	return stat.st_nlink == 0 || path[0] != '/' ? -ENOENT : 0;
 }
 

@@ -29,6 +29,8 @@ struct object {
 
 /* 0, or negative errno: -ELOOP a symbolic link is on the way. */
 int object_open_path(const char *path, struct object **object);
+/* The one of that name (without '/') in a directory that is open. */
+int object_open_in(int directory, const char *name, struct object **object);
 /* Takes another descriptor of the same open file. */
 int object_open_event(int fd, struct object **object);
 void object_hold(struct object *object);

@@ -3,7 +3,6 @@
 #include "agent-guest/linux/plan.h"
 
 #include <string.h>
-#include <sys/fanotify.h>
 
 #define BIT(kind) (1ULL << (kind))
 
@@ -33,6 +32,7 @@ static uint64_t names_of(const struct rule *rule)
 
 	names |= is_report && (rule->events & BIT(MUX_EVENT_OPEN)) != 0 ? FAN_OPEN : 0;
 	names |= is_report && (rule->events & BIT(MUX_EVENT_EXECUTE)) != 0 ? FAN_OPEN_EXEC : 0;
+	names |= is_report && (rule->events & BIT(MUX_EVENT_READ)) != 0 ? FAN_ACCESS : 0;
 	names |= (rule->events & BIT(MUX_EVENT_CLOSE)) != 0 ? FAN_CLOSE : 0;
 	names |= (rule->events & BIT(MUX_EVENT_WRITE)) != 0 ? FAN_CLOSE_WRITE : 0;
 	dirent |= (rule->events & BIT(MUX_EVENT_CREATE)) != 0 ? FAN_CREATE : 0;
@@ -47,7 +47,8 @@ static uint64_t permission_of(const struct rule *rule)
 		return 0;
 	}
 	return ((rule->events & BIT(MUX_EVENT_OPEN)) != 0 ? FAN_OPEN_PERM : 0) |
-	       ((rule->events & BIT(MUX_EVENT_EXECUTE)) != 0 ? FAN_OPEN_EXEC_PERM : 0);
+	       ((rule->events & BIT(MUX_EVENT_EXECUTE)) != 0 ? FAN_OPEN_EXEC_PERM : 0) |
+	       ((rule->events & BIT(MUX_EVENT_READ)) != 0 ? FAN_ACCESS_PERM : 0);
 }
 
 static void add_fallback(struct plan_fallback *fallback, const struct rule *rule)
@@ -83,6 +84,9 @@ static void add_files(struct plan *plan, const struct config *config, const stru
 	if ((permission & FAN_OPEN_EXEC_PERM) != 0) {
 		add_fallback(&plan->execute, rule);
 	}
+	if ((permission & FAN_ACCESS_PERM) != 0) {
+		add_fallback(&plan->read, rule);
+	}
 }
 
 void plan_add_rules(struct plan *plan, const struct config *config, const struct rule_set *rules)
@@ -111,6 +115,9 @@ static void drop_doubles(struct plan_watch *watch)
 	}
 	if ((watch->permission & FAN_OPEN_EXEC_PERM) != 0) {
 		watch->names &= ~(uint64_t)FAN_OPEN_EXEC;
+	}
+	if ((watch->permission & FAN_ACCESS_PERM) != 0) {
+		watch->names &= ~(uint64_t)FAN_ACCESS;
 	}
 }
 

@@ -6,6 +6,8 @@
 #ifndef AGENT_LINUX_PLAN_H
 #define AGENT_LINUX_PLAN_H
 
+#include <sys/fanotify.h>
+
 #include "agent-guest/core/agent.h"
 #include "agent-guest/linux/config.h"
 
@@ -16,7 +18,7 @@ struct plan_fallback {
 };
 
 struct plan_watch {
-	uint64_t permission; /* FAN_OPEN_PERM, FAN_OPEN_EXEC_PERM */
+	uint64_t permission; /* of PLAN_PERMISSIONS */
 	uint64_t names;	     /* notifications */
 };
 
@@ -24,6 +26,7 @@ struct plan {
 	struct plan_watch watch[CONFIG_WATCHES_MAX]; /* as in struct config */
 	struct plan_fallback open;
 	struct plan_fallback execute;
+	struct plan_fallback read;
 	bool processes;
 	bool memory;
 	bool configuration;
@@ -36,7 +39,10 @@ struct plan {
 	 1ULL << MUX_EVENT_CREATE | 1ULL << MUX_EVENT_DELETE | 1ULL << MUX_EVENT_RENAME |       \
 	 1ULL << MUX_EVENT_EXECUTE | 1ULL << MUX_EVENT_PROCESS_START |                          \
 	 1ULL << MUX_EVENT_PROCESS_STOP | 1ULL << MUX_EVENT_MEMORY | 1ULL << MUX_EVENT_CONFIG | \
-	 1ULL << MUX_EVENT_LOGON)
+	 1ULL << MUX_EVENT_LOGON | 1ULL << MUX_EVENT_READ)
+
+/* What can be held back, as fanotify names it. */
+#define PLAN_PERMISSIONS (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM | FAN_ACCESS_PERM)
 
 /* All rules in force, those of services that are away included. */
 void plan_make(struct plan *plan, const struct config *config, const struct agent *agent);

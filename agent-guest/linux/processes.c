@@ -21,12 +21,16 @@
 #include "agent-guest/linux/clock.h"
 #include "agent-guest/linux/daemon.h"
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
 #define RECEIVE_BUFFER	  (8 << 20)
 #define MESSAGES_PER_TURN 256U
 #define MAPS_DELAY_US	  100000U     /* after exec, so that the loader has mapped the libraries */
 #define KERNEL_THREAD	  0x00200000U /* PF_KTHREAD in the flags of proc(5)'s stat */
-#define PROCESS_KINDS	  (1ULL << MUX_EVENT_PROCESS_START | 1ULL << MUX_EVENT_PROCESS_STOP)
+/* What the connector's messages lead to. */
+#define CONNECTOR_KINDS                                                     \
+	(1ULL << MUX_EVENT_PROCESS_START | 1ULL << MUX_EVENT_PROCESS_STOP | \
+	 1ULL << MUX_EVENT_MEMORY)
 
 void processes_init(struct processes *processes)
 {
@@ -55,13 +59,10 @@ static int read_proc(uint32_t pid, const char *what, char *text, size_t size)
 
 static bool read_image(uint32_t pid, char image[PROCESSES_IMAGE_MAX])
 {
-	char path[48];
-	ssize_t size;
+	char link[PROC_LINK_MAX];
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	size = readlink(path, image, PROCESSES_IMAGE_MAX - 1);
-	image[size > 0 ? size : 0] = '\0';
-	return size > 0;
+	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
+	return proc_link_read(link, image, PROCESSES_IMAGE_MAX) > 0;
 }
 
 struct process_stat {
@@ -402,7 +403,7 @@ void processes_take(struct daemon *daemon)
 
 		if (size < 0 && errno == ENOBUFS) {
 			log_line(LOG_LEVEL_WARNING, "process events are lost: too many at once");
-			notify_lost(daemon, PROCESS_KINDS, "the connector's queue overflowed");
+			notify_lost(daemon, CONNECTOR_KINDS, "the connector's queue overflowed");
 			continue;
 		}
 		if (size < 0) {
@@ -520,8 +521,7 @@ static int check_process(const struct agent_process_name *name, char image[PROCE
 	if (!read_stat(name->pid, &stat)) {
 		return -ESRCH;
 	}
-	if (name->alive_us != 0 ? stat.start_us > name->alive_us
-				: stat.start_us != name->start_us) {
+	if (!agent_process_is(name, stat.start_us)) {
 		return -ESTALE;
 	}
 	if (!read_image(name->pid, image)) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 #include "agent-guest/linux/quarantine_record.h"
 
 #define CAPABILITY    "security.capability"
@@ -39,7 +40,9 @@ static int check_private(int fd)
 	return stat.st_uid == geteuid() && (stat.st_mode & 077) == 0 ? 0 : -EPERM;
 }
 
-static int add_directory(struct quarantine *quarantine, const char *path)
+/* The directory of that name below `parent`; `path` is where that is. */
+static int add_directory(struct quarantine *quarantine, int parent, const char *name,
+			 const char *path)
 {
 	struct quarantine_directory *directory = &quarantine->directory[quarantine->count];
 	int error;
@@ -50,7 +53,7 @@ static int add_directory(struct quarantine *quarantine, const char *path)
 	if (strlen(path) + ID_NAME_MAX >= AGENT_ID_MAX) {
 		return -ENAMETOOLONG;
 	}
-	directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	directory->fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory->fd < 0) {
 		return -errno;
 	}
@@ -77,73 +80,80 @@ static void make_with_parents(char *path)
 	mkdir(path, 0700);
 }
 
-int quarantine_init(struct quarantine *quarantine, const struct config *config)
+static void find_on_watched(struct quarantine *quarantine, const char *root)
 {
 	char path[CONFIG_PATH_MAX + sizeof(QUARANTINE_NAME) + 1];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/" QUARANTINE_NAME, strcmp(root, "/") == 0 ? "" : root);
+	error = add_directory(quarantine, AT_FDCWD, path, path);
+	if (error != 0 && error != -ENOENT) {
+		log_line(LOG_LEVEL_WARNING, "quarantine %s cannot be used: %s", path,
+			 error == -EPERM ? "others than root may enter it" : strerror(-error));
+	}
+}
+
+int quarantine_init(struct quarantine *quarantine, const struct config *config)
+{
+	char path[CONFIG_QUARANTINE_MAX];
 	int error;
 
 	quarantine->count = 0;
 	snprintf(path, sizeof(path), "%s", config->quarantine);
 	make_with_parents(path);
-	error = add_directory(quarantine, path);
+	error = add_directory(quarantine, AT_FDCWD, path, path);
 	for (unsigned i = 0; i < config->watch_count && error == 0; i++) {
-		const char *root = config->watch[i].path;
-		struct stat stat;
-
-		snprintf(path, sizeof(path), "%s/" QUARANTINE_NAME,
-			 strcmp(root, "/") == 0 ? "" : root);
-		if (lstat(path, &stat) == 0) {
-			error = add_directory(quarantine, path);
-		}
+		find_on_watched(quarantine, config->watch[i].path);
 	}
 	return error;
 }
 
-/* The highest directory above `path` that is on the mount. */
-static int root_of_mount(char *path, uint64_t mount)
+/* The highest directory above `path` that is on the mount; `path` becomes its path. */
+static int open_root_of_mount(char *path, uint64_t mount)
 {
-	char *slash;
+	char name[OBJECT_NAME_SIZE];
+	int root = -ENOENT;
 
-	while ((slash = strrchr(path, '/')) != NULL) {
-		uint64_t above = ~mount;
-		char cut = slash[1];
-		int fd;
+	for (;;) {
+		int above = object_open_parent(path, name);
+		uint64_t its = ~mount;
+		char *slash;
 
+		if (above < 0 || mount_of(above, &its) != 0 || its != mount) {
+			if (above >= 0) {
+				close(above);
+			}
+			return root;
+		}
+		if (root >= 0) {
+			close(root);
+		}
+		root = above;
+		slash = strrchr(path, '/');
 		slash[slash == path ? 1 : 0] = '\0';
-		fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0) {
-			(void)mount_of(fd, &above);
-			close(fd);
-		}
-		if (above != mount) {
-			slash[0] = '/';
-			slash[1] = cut;
-			return 0;
-		}
-		if (slash == path) {
-			return 0;
-		}
 	}
-	return -ENOENT;
 }
 
 static int make_on_mount(struct quarantine *quarantine, const char *of, uint64_t mount)
 {
 	char path[OBJECT_PATH_MAX + sizeof(QUARANTINE_NAME) + 1];
 	size_t length;
-	int error;
+	int error = 0;
+	int root;
 
 	snprintf(path, OBJECT_PATH_MAX, "%s", of);
-	error = root_of_mount(path, mount);
-	if (error != 0) {
-		return error;
+	root = open_root_of_mount(path, mount);
+	if (root < 0) {
+		return root;
 	}
 	length = strlen(path);
 	strcpy(path + length, path[length - 1] == '/' ? QUARANTINE_NAME : "/" QUARANTINE_NAME);
-	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-		return -errno;
+	if (mkdirat(root, QUARANTINE_NAME, 0700) < 0 && errno != EEXIST) {
+		error = -errno;
 	}
-	return add_directory(quarantine, path);
+	error = error != 0 ? error : add_directory(quarantine, root, QUARANTINE_NAME, path);
+	close(root);
+	return error;
 }
 
 /* The directory on the object's mount; made where there is none. */
@@ -176,16 +186,25 @@ bool quarantine_has(const struct quarantine *quarantine, const char *path)
 	return false;
 }
 
-/* ---- records ---- */
-
-static void self_link(const struct object *object, char link[32])
+bool quarantine_is(const struct quarantine *quarantine, int directory)
 {
-	snprintf(link, 32, "/proc/self/fd/%d", object->fd);
+	struct stat mine, there;
+
+	for (unsigned i = 0; i < quarantine->count; i++) {
+		if (fstat(quarantine->directory[i].fd, &mine) == 0 &&
+		    fstat(directory, &there) == 0 && mine.st_dev == there.st_dev &&
+		    mine.st_ino == there.st_ino) {
+			return true;
+		}
+	}
+	return false;
 }
+
+/* ---- records ---- */
 
 static int describe(const struct object *object, const char *path, struct quarantine_record *record)
 {
-	char link[32];
+	char link[PROC_LINK_MAX];
 	struct stat stat;
 	ssize_t size;
 
@@ -201,7 +220,7 @@ static int describe(const struct object *object, const char *path, struct quaran
 					     .atime = stat.st_atim,
 					     .mtime = stat.st_mtim};
 	strcpy(record->path, path);
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	size = getxattr(link, CAPABILITY, record->capability, sizeof(record->capability));
 	record->capability_size = size > 0 ? (size_t)size : 0;
 	return 0;
@@ -281,9 +300,9 @@ static void new_name(struct quarantine *quarantine, char name[ID_NAME_MAX])
 /* The owner first: one with an open descriptor could change the mode back. */
 static void lock_away(const struct object *object)
 {
-	char link[32];
+	char link[PROC_LINK_MAX];
 
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	if (fchownat(object->fd, "", 0, 0, AT_EMPTY_PATH) < 0 || chmod(link, 0) < 0) {
 		log_line(LOG_LEVEL_WARNING, "quarantine: owner or mode cannot be changed: %s",
 			 strerror(errno));
@@ -294,9 +313,9 @@ static void lock_away(const struct object *object)
 static int give_back(const struct object *object, const struct quarantine_record *record)
 {
 	struct timespec times[2] = {record->atime, record->mtime};
-	char link[32];
+	char link[PROC_LINK_MAX];
 
-	self_link(object, link);
+	proc_link_of(object->fd, link);
 	if (fchownat(object->fd, "", record->uid, record->gid, AT_EMPTY_PATH) < 0 ||
 	    chmod(link, record->mode) < 0 ||
 	    (record->capability_size > 0 &&
@@ -338,7 +357,9 @@ int quarantine_put(struct quarantine *quarantine, struct object *object, char *i
 	}
 	lock_away(object);
 	fsync(directory->fd);
-	snprintf(id, AGENT_ID_MAX, "%.90s/%s", directory->path, name);
+	/* What add_directory let in fits. */
+	snprintf(id, AGENT_ID_MAX, "%.*s/%s", (int)(AGENT_ID_MAX - ID_NAME_MAX - 1),
+		 directory->path, name);
 	log_line(LOG_LEVEL_INFO, "quarantined %s as %s", path, id);
 	return 0;
 }
@@ -359,25 +380,34 @@ static const struct quarantine_directory *find(const struct quarantine *quaranti
 	return NULL;
 }
 
-static int move_out(const struct object *object, const struct quarantine_record *record,
-		    const char *to)
+static int move_to(const struct object *object, const struct quarantine_record *record, int parent,
+		   const char *name)
+{
+	struct stat stat;
+	int error;
+
+	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0) {
+		return -EEXIST;
+	}
+	error = give_back(object, record);
+	error = error != 0 ? error : object_move(object, parent, name);
+	if (error != 0) {
+		lock_away(object);
+	}
+	return error;
+}
+
+static int move_out(const struct quarantine *quarantine, const struct object *object,
+		    const struct quarantine_record *record, const char *to)
 {
 	char name[OBJECT_NAME_SIZE];
 	int parent = object_open_parent(to, name);
-	struct stat stat;
 	int error;
 
 	if (parent < 0) {
 		return parent;
 	}
-	error = fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 ? -EEXIST : 0;
-	error = error != 0 ? error : give_back(object, record);
-	if (error == 0) {
-		error = object_move(object, parent, name);
-		if (error != 0) {
-			lock_away(object);
-		}
-	}
+	error = quarantine_is(quarantine, parent) ? -EPERM : move_to(object, record, parent, name);
 	close(parent);
 	return error;
 }
@@ -395,13 +425,14 @@ int quarantine_restore(struct quarantine *quarantine, const char *id, const char
 	if (directory == NULL) {
 		return -EINVAL;
 	}
-	error = object_open_path(id, &object);
+	/* Not by its path: somebody who owns the mount's root can put another directory there. */
+	error = object_open_in(directory->fd, name, &object);
 	if (error != 0) {
 		return error;
 	}
 	error = read_record(directory->fd, name, &record);
 	to = to[0] != '\0' ? to : record.path;
-	error = error != 0 ? error : move_out(object, &record, to);
+	error = error != 0 ? error : move_out(quarantine, object, &record, to);
 	object_close(object);
 	if (error == 0) {
 		meta_name(name, meta);

@@ -29,15 +29,17 @@ struct quarantine {
 	struct quarantine_directory directory[QUARANTINE_DIRECTORIES_MAX];
 };
 
-/* Makes the configured directory if it is missing, and finds those of the watched mounts. 0;
- * -EPERM: others than root may enter it; or what the system gives. */
+/* Makes the configured directory if it is missing, and finds those of the watched mounts, of which
+ * one that is not usable is only logged: whoever owns a mount's root can put anything there. 0;
+ * -EPERM: others than root may enter the configured one; or what the system gives. */
 int quarantine_init(struct quarantine *quarantine, const struct config *config);
 
 /* id[AGENT_ID_MAX] is a path. -EISDIR, -EINVAL: not a regular file; -EEXIST: it is in quarantine;
  * -ENOSPC: too many mounts; what object_move gives. */
 int quarantine_put(struct quarantine *quarantine, struct object *object, char *id);
 
-/* Back to where it was, or to `to`. -EINVAL: not in quarantine; -EEXIST: something is there. */
+/* Back to where it was, or to `to`. -EINVAL: not in quarantine; -EEXIST: something is there;
+ * -EPERM: `to` is in a quarantine. */
 int quarantine_restore(struct quarantine *quarantine, const char *id, const char *to);
 
 /* Removes the very file that the object is. */
@@ -45,5 +47,7 @@ int quarantine_remove(struct quarantine *quarantine, struct object *object);
 
 /* Is the path in a quarantine, or a quarantine itself? */
 bool quarantine_has(const struct quarantine *quarantine, const char *path);
+/* Is this open directory a quarantine, by whatever path it was reached? */
+bool quarantine_is(const struct quarantine *quarantine, int directory);
 
 #endif

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "agent-guest/linux/log.h"
+#include "agent-guest/linux/proc_link.h"
 
-#define PERMISSIONS (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
 #define CONFIG_EVENTS \
 	(FAN_CLOSE_WRITE | FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_EVENT_ON_CHILD | FAN_ONDIR)
 #define DIRECTORY_PATH_MAX 1024U
@@ -267,18 +267,13 @@ void watch_apply(struct watch *watch, const struct plan *plan)
 
 /* ---- remembered files ---- */
 
-static void self_link(int fd, char link[32])
-{
-	snprintf(link, 32, "/proc/self/fd/%d", fd);
-}
-
 bool watch_ignore(struct watch *watch, int fd, uint64_t mask)
 {
 	const unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORED_MASK;
-	char link[32];
+	char link[PROC_LINK_MAX];
 	int error;
 
-	self_link(fd, link);
+	proc_link_of(fd, link);
 	/* Evictable (Linux 5.19): a remembered file does not stay in memory for it. */
 	error = mark(watch->permissions, flags | FAN_MARK_EVICTABLE, mask, link);
 	if (error == -EINVAL) {
@@ -292,14 +287,14 @@ void watch_notice(struct watch *watch, int directory, const char *name)
 {
 	(void)fanotify_mark(watch->permissions,
 			    FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK | FAN_MARK_DONT_FOLLOW,
-			    PERMISSIONS, directory, name);
+			    PLAN_PERMISSIONS, directory, name);
 }
 
 void watch_notice_fd(struct watch *watch, int fd, uint64_t mask)
 {
-	char link[32];
+	char link[PROC_LINK_MAX];
 
-	self_link(fd, link);
+	proc_link_of(fd, link);
 	(void)mark(watch->permissions, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, mask, link);
 }
 

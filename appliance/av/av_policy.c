@@ -3,6 +3,7 @@
  */
 #include "appliance/av/av_policy.h"
 #include "appliance/av/av_quantity.h"
+#include "lib/wire/wire.h"
 
 #include <string.h>
 
@@ -11,14 +12,6 @@ struct word {
 	uint64_t value;
 };
 
-static const struct word event_words[] = {
-	{"open", MUX_EVENT_OPEN},	{"close", MUX_EVENT_CLOSE},
-	{"write", MUX_EVENT_WRITE},	{"create", MUX_EVENT_CREATE},
-	{"delete", MUX_EVENT_DELETE},	{"rename", MUX_EVENT_RENAME},
-	{"execute", MUX_EVENT_EXECUTE}, {"process-start", MUX_EVENT_PROCESS_START},
-	{"memory", MUX_EVENT_MEMORY},	{"process-stop", MUX_EVENT_PROCESS_STOP},
-	{"config", MUX_EVENT_CONFIG},	{"logon", MUX_EVENT_LOGON},
-	{"network", MUX_EVENT_NETWORK}, {NULL, 0}};
 static const struct word action_words[] = {{"ignore", MUX_ACTION_IGNORE},
 					   {"report", MUX_ACTION_REPORT},
 					   {"verdict", MUX_ACTION_VERDICT},
@@ -91,17 +84,28 @@ static const char *parse_sizes(struct av_policy_rule *rule, struct av_slice text
 	return rule->size_min > rule->size_max ? "size= has its minimum above its maximum" : NULL;
 }
 
+/* The event's bit; 0: there is none of that name. */
+static uint64_t event_of(struct av_slice name)
+{
+	for (uint16_t kind = 0; kind < MUX_EVENT_KINDS; kind++) {
+		if (av_line_equals(name, wire_event_name(kind))) {
+			return 1ULL << kind;
+		}
+	}
+	return 0;
+}
+
 static const char *parse_events(struct av_policy_rule *rule, struct av_slice text)
 {
 	struct av_slice event;
-	uint64_t kind;
 
 	while (cut(&text, ",", &event)) {
-		if (!look_up(event_words, event, &kind)) {
+		if (event_of(event) == 0) {
 			return "unknown event; there are: open close write create delete rename "
-			       "execute process-start process-stop memory config logon network";
+			       "execute read process-start process-stop memory config logon "
+			       "network";
 		}
-		rule->events |= 1ULL << kind;
+		rule->events |= event_of(event);
 	}
 	return rule->events == 0 ? "no event" : NULL;
 }

@@ -529,7 +529,8 @@ static bool has_content(enum mux_event_kind kind)
 	case MUX_EVENT_WRITE:
 	case MUX_EVENT_CREATE:
 	case MUX_EVENT_RENAME:
-	case MUX_EVENT_EXECUTE: return true;
+	case MUX_EVENT_EXECUTE:
+	case MUX_EVENT_READ: return true;
 	default: return false;
 	}
 }

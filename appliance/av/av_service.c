@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "appliance/av/av_service.h"
 #include "appliance/av/av_text.h"
+#include "lib/wire/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +27,17 @@ static void add_rule(struct mux_rules *rules, const struct av_policy_rule *rule)
 	}
 }
 
+/* What the policy asks for and this agent has no notion of: nobody should think it is watched. */
+static void say_missing(const struct mux_agent_info *info, uint64_t events)
+{
+	for (uint16_t kind = 0; kind < MUX_EVENT_KINDS; kind++) {
+		if ((events & ~info->events & MUX_EVENTS(kind)) != 0) {
+			printf("%s: its agent cannot report %s, which the policy asks for\n",
+			       av_text_escape(info->name), wire_event_name(kind));
+		}
+	}
+}
+
 static void on_agent_up(struct mux_agent *agent, void *context)
 {
 	const struct mux_agent_info *info = mux_agent_info(agent);
@@ -33,12 +45,15 @@ static void on_agent_up(struct mux_agent *agent, void *context)
 	struct mux_rules *rules = mux_rules_create();
 	const struct av_service *av = context;
 	unsigned int count = 0;
+	uint64_t events = 0;
 	int64_t result;
 
 	while ((rule = av_policy_next(av->policy, info->name, rule)) != NULL) {
 		add_rule(rules, rule);
+		events |= rule->action != MUX_ACTION_IGNORE ? rule->events : 0;
 		count++;
 	}
+	say_missing(info, events);
 	result = mux_agent_set_rules(agent, rules);
 	mux_rules_free(rules);
 	printf("%s: joined (CID %u), %u rules%s%s\n", av_text_escape(info->name),

@@ -4,7 +4,7 @@
 AV_ENGINE_SRCS := $(addprefix appliance/av/engine/,av_automaton.c av_hash.c av_hash_table.c \
 	av_line.c av_link.c av_pattern.c av_program.c av_scan.c av_signatures.c)
 # What does not depend on the engine, for other antivirus services too.
-AV_POLICY_SRCS  := $(addprefix appliance/av/,av_policy.c av_quantity.c av_text.c engine/av_line.c)
+AV_POLICY_SRCS  := $(addprefix appliance/av/,av_policy.c av_quantity.c av_text.c engine/av_line.c) lib/wire/wire_text.c
 AV_SHARED_SRCS  := $(AV_POLICY_SRCS) $(addprefix appliance/av/,av_scanner.c av_service.c)
 AV_SERVICE_SRCS := $(AV_SHARED_SRCS) appliance/av/av_stream.c
 

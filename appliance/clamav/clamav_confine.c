@@ -95,8 +95,8 @@ static int limit_resources(uint64_t file_max)
 	return error != 0 ? error : set_resource_limit(RLIMIT_NOFILE, OPEN_FILES_MAX);
 }
 
-/* Where memory runs out, a scan process goes, and not the service. Not possible everywhere, and no
- * condition. */
+/* Where memory runs out, a scan process goes, and not the service. Not possible everywhere (for
+ * root alone, as the process is not dumpable), and no condition. */
 static void offer_to_oom_killer(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -118,6 +118,11 @@ static int drop_user(void)
 		return -errno;
 	}
 	return 0;
+}
+
+int clamav_confine_service(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : -errno;
 }
 
 int clamav_confine_process(pid_t parent, uint64_t file_max)

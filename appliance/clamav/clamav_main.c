@@ -7,6 +7,7 @@
  * SIGTERM and SIGINT end it in order: what waits for a verdict gets its fallback at once.
  */
 #include "appliance/av/av_service.h"
+#include "appliance/clamav/clamav_confine.h"
 #include "appliance/clamav/clamav_pool.h"
 
 #include <errno.h>
@@ -189,11 +190,16 @@ static int run_service(struct av_engine *engine)
 static int run(struct clamav_engine *engine)
 {
 	struct av_engine *pool;
-	int status;
+	int error, status;
 
 	say_start(engine);
 	if (options.only_check) {
 		return 0;
+	}
+	error = clamav_confine_service();
+	if (error != 0) {
+		printf("cannot start: %s\n", strerror(-error));
+		return 1;
 	}
 	pool = clamav_pool_create(engine, options.scans, options.temporary);
 	if (pool == NULL) {

@@ -485,6 +485,31 @@ int mux_agent_disconnect(struct mux_agent *agent, enum mux_error reason)
 	return 0;
 }
 
+/* What the agent cannot report is left out: one that is older than this library would refuse a kind
+ * that it does not know, and with it the whole set. */
+static int encode_rules(struct mux_agent *agent, const struct mux_rules *rules,
+			struct wire_writer *writer)
+{
+	struct wire_rule *known = malloc(sizeof(rules->rule));
+	uint32_t generation = agent->generation + 1;
+	int result;
+
+	if (!known) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		known[i] = rules->rule[i];
+		known[i].events &= agent->info.events;
+	}
+	result = wire_encode_configure(writer, CONFIGURE_REQUEST | generation, generation, known,
+				       rules->count);
+	free(known);
+	if (result) {
+		return result == -MUX_ERR_LIMIT ? -E2BIG : -EINVAL;
+	}
+	return 0;
+}
+
 int64_t mux_agent_set_rules(struct mux_agent *agent, const struct mux_rules *rules)
 {
 	struct wire_writer writer;
@@ -503,10 +528,9 @@ int64_t mux_agent_set_rules(struct mux_agent *agent, const struct mux_rules *rul
 		return -EAGAIN;
 	}
 	writer = remote_writer(agent);
-	result = wire_encode_configure(&writer, CONFIGURE_REQUEST | (agent->generation + 1),
-				       agent->generation + 1, rules->rule, rules->count);
+	result = encode_rules(agent, rules, &writer);
 	if (result) {
-		return result == -MUX_ERR_LIMIT ? -E2BIG : -EINVAL;
+		return result;
 	}
 	agent->generation++;
 	remote_send(agent, &writer, 0);

@@ -128,6 +128,7 @@ enum mux_event_kind {
 	MUX_EVENT_CONFIG = 10, /* configuration key or file changed */
 	MUX_EVENT_LOGON = 11,
 	MUX_EVENT_NETWORK = 12,
+	MUX_EVENT_READ = 13, /* before a read of an open file completes */
 	MUX_EVENT_KINDS
 };
 

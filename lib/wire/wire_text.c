@@ -81,6 +81,7 @@ const char *wire_event_name(uint16_t kind)
 		[MUX_EVENT_CONFIG] = "config",
 		[MUX_EVENT_LOGON] = "logon",
 		[MUX_EVENT_NETWORK] = "network",
+		[MUX_EVENT_READ] = "read",
 	};
 
 	return NAME_OF(names, kind);

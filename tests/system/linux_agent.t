@@ -33,11 +33,12 @@ like '^probe +\| starts with 2 CPU' 'a guest with two processors'
 like '^probe +\| none: watch: /w \(file system\), permission events 0x0, ' 'no rule: the kernel is asked for no permission events'
 like '^probe +\| none: other sources:$' 'nor is any other source on'
 like '^judge +\| probe: counts of none: gaps=0$' 'and nothing is told'
-for kind in open close write create delete rename execute process-start process-stop memory config logon; do
+for kind in open close write create delete rename execute process-start process-stop memory config logon read; do
 	like "^judge +\\| probe: counts of only $kind: $kind=[0-9]+ gaps=0\$" "a rule about $kind: these events, and no others"
 done
 like '^judge +\| probe: create /w/told/new by /bin/busybox' 'create, with name and program'
 like '^judge +\| probe: write /w/told/new by' 'write (close after a change)'
+like '^judge +\| probe: read /w/told/new by /bin/busybox' 'read'
 like '^judge +\| probe: rename /w/told/new to /w/told/moved by' 'move, with both names'
 like '^judge +\| probe: delete /w/told/moved by' 'delete, with its name'
 like '^judge +\| probe: execute /w/bin/sleep by' 'execution'
@@ -52,6 +53,7 @@ like '^probe +\| open /w/files/clean: allowed' 'verdict: allow'
 like '^probe +\| open /w/files/denied: denied' 'verdict: deny, EPERM'
 like '^manager +\| audit: probe: denied: deny open /w/files/denied \(rule 4, service judge, 1\) name' 'the denial is in the audit'
 like '^probe +\| open /w/files/content: denied' 'the service read the file by the handle of the event'
+like '^probe +\| read /w/files/turns: denied' 'a file whose content turns while it is open is not read on'
 like '^probe +\| exec /w/files/true: allowed' 'a program runs'
 like '^probe +\| exec /w/files/denied-true: denied' 'another one does not'
 ends_within '^probe +\| open .w.open.slow: allowed after ([0-9]+) ms' 600 5000 'no verdict, fail-open: allowed at the deadline of 700 ms'

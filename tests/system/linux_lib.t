@@ -8,7 +8,7 @@ root=$work/root
 lib=$root/usr/lib
 make --no-print-directory BUILD="$BUILD" linux-lib INSTALL=1 PREFIX=/usr DESTDIR="$root" >"$log" 2>&1
 ok $? 'make linux-lib installs'
-is "$(cd "$root/usr" && find . ! -type d | sort | tr '\n' ' ')" './include/muxaccess.h ./include/muxvisor/protocol.h ./include/muxvisor/types.h ./lib/libmuxaccess.a ./lib/libmuxaccess.so ./lib/libmuxaccess.so.2 ./lib/libmuxaccess.so.2.0.0 ./lib/pkgconfig/muxaccess.pc ./share/man/man3/muxaccess.3 ' 'headers, libraries, pkg-config file and man page'
+is "$(cd "$root/usr" && find . ! -type d | sort | tr '\n' ' ')" './include/muxaccess.h ./include/muxvisor/protocol.h ./include/muxvisor/types.h ./lib/libmuxaccess.a ./lib/libmuxaccess.so ./lib/libmuxaccess.so.2 ./lib/libmuxaccess.so.2.1.0 ./lib/pkgconfig/muxaccess.pc ./share/man/man3/muxaccess.3 ' 'headers, libraries, pkg-config file and man page'
 
 if command -v pkg-config >/dev/null; then
 	flags=$(PKG_CONFIG_LIBDIR=$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 \

@@ -41,7 +41,8 @@ sub status { return scalar `$agent --config $config status 2>&1` }
 my @rules = ('verdict', 1, 'open,execute', "$mnt/**", 1500, 'deny', '--',
 	'report', 2, 'write,create,delete,rename', "$mnt/**", '--',
 	'report', 3, 'process-start,process-stop,memory', "$mnt/**", '--',
-	'report', 4, 'config,logon', '**');
+	'report', 4, 'config,logon', '**', '--',
+	'verdict', 5, 'read', "$mnt/read/**", 1500, 'deny');
 
 # ---- the gate ----
 my $gate = `$build/tools/test-gate $mnt`;
@@ -73,7 +74,7 @@ my $daemon = start_agent();
 my $up = await('service', qr/^configured: no error/, 10);
 ok($up, 'the agent found the service and took its rules') or diag(slurp("$dir/agent.log"));
 sleep 0.2;
-like(status(), qr/^service: test, CID 16 port 7001, connected, 4 rules$/m, 'status tells of the service');
+like(status(), qr/^service: test, CID 16 port 7001, connected, 5 rules$/m, 'status tells of the service');
 like(status(), qr/^  granted: read write .*process-kill$/m, 'what it may do');
 like(status(), qr/^other sources: processes mappings configuration log-ons$/m, 'and of the sources');
 
@@ -254,6 +255,15 @@ is(sprintf('%o %d %d %d %d', $stat[2] & 07777, @stat[4, 5, 8, 9]), '4751 1234 43
 	'brings back name, mode, owner and times');
 command("restore $id");
 ok(await('service', qr{^result restore -2}), 'a second restore finds nothing');
+empty('service');
+command("create $dir/etc/../quarantine/made");
+ok(await('service', qr{^result create -22 }) && !-e "$dir/quarantine/made", 'a path with ".." is refused');
+mkdir "$dir/bound";
+system("mount --bind $dir/quarantine $dir/bound");
+empty('service');
+command("create $dir/bound/made");
+ok(await('service', qr{^result create -1 }) && !-e "$dir/quarantine/made", 'nothing gets into the quarantine, by whatever path (EPERM)');
+system("umount $dir/bound");
 
 # ---- remembered files ----
 spit("$mnt/often", 'often opened');
@@ -266,6 +276,44 @@ print $append '!';
 close $append;
 is(opens("$mnt/often"), 0, 'after a change');
 ok(await('service', qr{open pid \d+ size 13 rule 1 \Q$mnt\E/often\|}), 'it is asked about again');
+
+# ---- reads of files that are open ----
+mkdir "$mnt/read";
+sub handle { open(my $f, '<', $_[0]) or die "$_[0]: $!"; return $f }
+sub content { # of an open file, from its beginning, or the error's number
+	my ($file) = @_;
+	sysseek $file, 0, 0;
+	my $text;
+	return defined sysread($file, $text, 100) ? $text : $! + 0;
+}
+sub reads_asked { my ($name) = @_; return scalar(() = slurp("$dir/service.log") =~ m{ read pid \d+ size \d+ rule 5 \Q$mnt\E/read/$name\|}g) }
+spit("$mnt/read/$_", 'clean') for qw(turns good later report);
+sleep 0.1;
+my $turns = handle("$mnt/read/turns");
+is(content($turns), 'clean', 'a clean file is read');
+ok(await('service', qr{^event \d+ read pid $main size 5 rule 5 \Q$mnt\E/read/turns\|\|\S*perl\S* \?$}), 'the service was asked before');
+spit("$mnt/read/turns", 'EVIL now');
+is(content($turns), 1, 'its content turns while it is open: the next read fails, EPERM');
+ok(await('manager', qr{audit: tested: denied: deny read \Q$mnt\E/read/turns}), 'the denial is in the audit');
+my $good = handle("$mnt/read/good");
+content($good) for 1 .. 20;
+is(reads_asked('good'), 1, 'reads of a clean file are asked about once');
+open($append, '>>', "$mnt/read/good");
+print $append '!';
+close $append;
+is(content($good), 'clean!', 'after a change');
+is(reads_asked('good'), 2, 'once more');
+my $later = handle("$mnt/read/later");
+rename "$mnt/read/later", "$mnt/read/slow-later";
+my $since = time;
+is(content($later), 1, 'no verdict on a read: the rule\'s default');
+ok(time - $since > 1.4 && time - $since < 5, 'at its deadline of 1.5 s (' . (time - $since) . ')');
+ok(await('manager', qr{audit: tested: deadline passed: deny read \Q$mnt\E/read/slow-later}), 'and the audit says so');
+unlink "$mnt/read/slow-later";
+empty('service');
+command("read $mnt/read/good");
+ok(await('service', qr{^data 0 clean!\nresult read 0 total 6}), 'the agent reads for a service without waiting on itself');
+is(reads_asked('good'), 0, 'and without asking');
 
 # ---- deadlines ----
 spit("$mnt/plain", 'x');
@@ -281,8 +329,9 @@ kill 'STOP', $service;
 is($got, 1, 'the service is stopped (SIGSTOP): default');
 ok($seconds > 1.4 && $seconds < 5, "at the deadline ($seconds)");
 my @waiting = map { open_later("$mnt/plain") } 1 .. 300;
-sleep 0.7;
-like(status(), qr/^operations waiting: 300 \(verdicts asked: 300\)/m, '300 operations wait at once');
+my $now = '';
+for (1 .. 40) { last if ($now = status()) =~ /^operations waiting: 300/m; sleep 0.02 } # before the first one's deadline
+like($now, qr/^operations waiting: 300 \(verdicts asked: 300\)/m, '300 operations wait at once');
 kill 'CONT', $service;
 my $done = 0;
 for (@waiting) { $done++ if defined finish($_, 0) }
@@ -307,6 +356,14 @@ my @sooner = @rules;
 $service = start_service(@sooner);
 ok(await('service', qr/^configured: no error/, 15), 'the service is back');
 is(opens("$mnt/plain"), 0, 'and is asked again');
+
+# ---- a rule that only wants to hear of reads ----
+fresh('service');
+finish($service, 'TERM');
+$service = start_service('report', 6, 'read', "$mnt/read/**");
+ok(await('service', qr/^configured: no error/, 15), 'only reports of reads');
+is(content(handle("$mnt/read/report")), 'clean', 'nobody waits');
+ok(await('service', qr{^event \d+ read pid $main size 5 rule 6 \Q$mnt\E/read/report\|\|\S*perl\S*$}), 'a read is reported');
 
 # ---- 2,000 events, none lost ----
 fresh('service');

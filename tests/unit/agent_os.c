@@ -202,7 +202,7 @@ static int fake_process_control(void *context, enum mux_verb verb,
 	if (name->pid != FAKE_PID && name->pid != FAKE_PID_PROTECTED) {
 		return -ESRCH;
 	}
-	if (name->alive_us != 0 ? name->alive_us < FAKE_START : name->start_us != FAKE_START) {
+	if (!agent_process_is(name, FAKE_START)) {
 		return -ESTALE;
 	}
 	snprintf(image, AGENT_PATH_MAX, "/bin/x");

@@ -86,6 +86,39 @@ static void test_rules(void **state)
 	wire_peer_close(&agent);
 }
 
+/* An agent that is older than the library knows fewer kinds, and would refuse the set for one. */
+static void test_rules_of_older_agent(void **state)
+{
+	struct wire_hello hello = {.role = MUX_ROLE_AGENT,
+				   .events = MUX_EVENTS(MUX_EVENT_NETWORK) - 1,
+				   .name = wire_string_of("web"),
+				   .version = wire_string_of("older")};
+	struct mux_rules *rules = mux_rules_create();
+	struct wire_configure configure;
+	struct wire_writer writer;
+	struct wire_peer agent;
+	struct wire_rule rule;
+
+	(void)state;
+	wire_peer_connect(&agent, GUEST_CID, SERVICE_CID, MUX_PORT_SERVICE);
+	writer = wire_peer_writer(&agent);
+	wire_peer_send(&agent, &writer, wire_encode_hello(&writer, 1, &hello));
+	wire_peer_expect(&agent, MUX_MSG_WELCOME);
+	mux_rules_verdict(rules, 1, MUX_EVENTS(MUX_EVENT_OPEN) | MUX_EVENTS(MUX_EVENT_READ), "**",
+			  2000, MUX_VERDICT_DENY);
+	mux_rules_ignore(rules, 2, MUX_EVENTS_ALL, "**");
+	assert_int_equal(mux_agent_set_rules(seen.agent, rules), 1);
+	mux_rules_free(rules);
+	wire_peer_expect(&agent, MUX_MSG_CONFIGURE);
+	assert_int_equal(wire_decode_configure(&agent.message, &configure), 0);
+	assert_int_equal(configure.count, 2);
+	wire_next_rule(&configure.rules, &rule);
+	assert_true(rule.events == MUX_EVENTS(MUX_EVENT_OPEN));
+	wire_next_rule(&configure.rules, &rule);
+	assert_true(rule.events == hello.events);
+	wire_peer_close(&agent);
+}
+
 static void test_rules_refused(void **state)
 {
 	struct wire_error refusal = {MUX_ERR_RULE, MUX_MSG_CONFIGURE, wire_string_of("rule 1")};
@@ -365,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_agent_comes_and_goes),
 		TEST(test_rules),
+		TEST(test_rules_of_older_agent),
 		TEST(test_rules_refused),
 		TEST(test_rules_wrong),
 		TEST(test_same_guest_again),

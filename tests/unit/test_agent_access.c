@@ -143,6 +143,14 @@ static void test_verbs(void **state)
 	assert_int_equal(ask(access_of(MUX_VERB_RESTORE, "/q/1")), 0);
 	assert_int_equal(ask(access_of(MUX_VERB_READ, "relative")), -EINVAL);
 	assert_int_equal(ask(access_of(MUX_VERB_READ, "")), -EINVAL);
+	assert_int_equal(ask(access_of(MUX_VERB_READ, "/a/../a")), -EINVAL);
+	assert_int_equal(ask(access_of(MUX_VERB_READ, "/./a")), -EINVAL);
+	assert_int_equal(ask(access_of(MUX_VERB_CREATE, "/a/..")), -EINVAL);
+	assert_int_equal(ask(access_of(MUX_VERB_READ, "/...")), 0);
+	assert_int_equal(ask(access_of(MUX_VERB_READ, "//.a/b..")), 0);
+	access = access_of(MUX_VERB_RENAME, "/a");
+	access.path2 = wire_string_of("/b/../c");
+	assert_int_equal(ask(access), -EINVAL);
 	/* write, delete, create, rename, quarantine, restore */
 	assert_int_equal(world->log[0].audits[MUX_AUDIT_ACCESS], 6);
 	assert_int_equal(world->log[0].audits[MUX_AUDIT_REFUSED], 0);

@@ -99,7 +99,8 @@ static void test_defaults(void **state)
 	assert_int_equal(policy.rule[0].size_max, 1U << 30);
 	assert_int_equal(parse("guest a: open report size=3..").count, 0);
 	assert_int_equal(policy.rule[0].size_min, 3);
-	assert_int_equal(parse("guest a: open verdict deadline=2s").count, 0);
+	assert_int_equal(parse("guest a: open,read verdict deadline=2s").count, 0);
+	assert_int_equal(policy.rule[0].events, 1U << MUX_EVENT_OPEN | 1U << MUX_EVENT_READ);
 	assert_int_equal(policy.rule[0].deadline_ms, 2000);
 }
 

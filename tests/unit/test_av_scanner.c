@@ -311,7 +311,7 @@ static void test_clean(void **state)
 
 static void test_infected(void **state)
 {
-	struct mux_event event = make_event(MUX_EVENT_EXECUTE, RULE_OPEN, 7);
+	struct mux_event event = make_event(MUX_EVENT_READ, RULE_OPEN, 7);
 
 	(void)state;
 	deliver(&event);

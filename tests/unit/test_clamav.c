@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests of muxclamav's command line, times, and its check of what scan processes say. */
+/* Unit tests of muxclamav's command line, times, its check of what scan processes say, and what
+ * keeps these from the service. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "appliance/clamav/clamav_confine.h"
 #include "appliance/clamav/clamav_message.h"
 #include "appliance/clamav/clamav_options.h"
 #include "appliance/clamav/clamav_time.h"
@@ -167,12 +173,36 @@ static void test_replies(void **state)
 	assert_false(clamav_message_check(&result, 0, 1));
 }
 
+/* Do other processes of this one's user get at its memory? */
+static bool is_memory_open(void)
+{
+	struct stat stat;
+
+	return lstat("/proc/self/mem", &stat) < 0 || stat.st_uid == geteuid();
+}
+
+/* A service that does not run as root, and its scan processes: all are one user's. */
+static void test_memory_is_closed(void **state)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		bool is_open = (geteuid() != 0 || setuid(CLAMAV_CONFINE_USER - 1) == 0) &&
+			       prctl(PR_SET_DUMPABLE, 1) == 0 && is_memory_open();
+
+		_exit(!is_open || clamav_confine_service() != 0 || is_memory_open());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_wrong_options),
-		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_options),	      cmocka_unit_test(test_memory_is_closed),
+		cmocka_unit_test(test_wrong_options), cmocka_unit_test(test_times),
 		cmocka_unit_test(test_replies),
 	};
 

@@ -228,6 +228,28 @@ static void test_plan_union(void **state)
 	assert_false(plan.processes || plan.memory || plan.configuration || plan.logons);
 }
 
+/* Reads have a permission, a notification and a fallback of their own. */
+static void test_plan_reads(void **state)
+{
+	struct service *one;
+
+	(void)state;
+	prepare("remember = no\nwatch-mount = /srv\nwatch-mount = /home\n");
+	one = add_service(0, 1);
+	add_rule(one, MUX_ACTION_REPORT, BIT(MUX_EVENT_READ), "**", 0, MUX_VERDICT_ALLOW);
+	plan_make(&plan, &config, &agent);
+	assert_int_equal(plan.watch[0].permission, 0);
+	assert_int_equal(plan.watch[0].names, FAN_ACCESS);
+	add_rule(one, MUX_ACTION_VERDICT, BIT(MUX_EVENT_READ), "/srv/**", 700, MUX_VERDICT_DENY);
+	plan_make(&plan, &config, &agent);
+	assert_int_equal(plan.watch[0].permission, FAN_ACCESS_PERM);
+	assert_int_equal(plan.watch[0].names, 0);
+	assert_int_equal(plan.watch[1].names, FAN_ACCESS);
+	assert_int_equal(plan.read.deadline_ms, 700);
+	assert_int_equal(plan.read.verdict, MUX_VERDICT_DENY);
+	assert_int_equal(plan.open.deadline_ms, 0);
+}
+
 static void test_plan_remember(void **state)
 {
 	(void)state;
@@ -385,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_below),
 		cmocka_unit_test(test_plan_nothing),
 		cmocka_unit_test(test_plan_union),
+		cmocka_unit_test(test_plan_reads),
 		cmocka_unit_test(test_plan_remember),
 		cmocka_unit_test(test_plan_sources),
 		cmocka_unit_test(test_plan_globs),

@@ -180,6 +180,7 @@ static void test_helpers(void **state)
 	assert_string_equal(wire_type_name(0), "?");
 	assert_string_equal(wire_type_name(UINT16_MAX), "?");
 	assert_string_equal(wire_event_name(MUX_EVENT_EXECUTE), "execute");
+	assert_string_equal(wire_event_name(MUX_EVENT_READ), "read");
 	assert_string_equal(wire_event_name(MUX_EVENT_KINDS), "?");
 	assert_string_equal(wire_verb_name(MUX_VERB_PROCESS_STOP), "process-stop");
 	for (uint16_t verb = 0; verb < MUX_VERBS; verb++) {

@@ -30,7 +30,7 @@
 #include "muxvisor/protocol.h"
 
 #define MUXACCESS_VERSION_MAJOR 2
-#define MUXACCESS_VERSION_MINOR 0
+#define MUXACCESS_VERSION_MINOR 1
 
 struct mux_service; /* the service itself */
 struct mux_agent;   /* a guest's agent that is, or was, connected */
@@ -129,7 +129,7 @@ typedef void (*mux_watch_callback)(struct mux_service *service, int fd, void *co
 /*
  * Calls back from the event loop whenever fd can be read, has ended or has failed, until callback
  * NULL is given for it, which must happen before fd is closed. For what a service has besides its
- * agents: programs of its own, signals, a socket. (Since 1.1.)
+ * agents: programs of its own, signals, a socket.
  * Returns 0; -EINVAL: fd is negative; -ENOSPC: MUX_WATCHES_MAX are watched; -ENOENT: NULL for one
  * that is not watched.
  */
@@ -209,9 +209,10 @@ void mux_rules_exclude(struct mux_rules *rules, const char *exclude);
 void mux_rules_size(struct mux_rules *rules, uint64_t size_min, uint64_t size_max);
 
 /*
- * Sends the set, which replaces the agent's earlier one at once; the caller keeps `rules`. The
- * answer comes by on_configured. Returns the generation (> 0); -ENOTCONN; -ENOMEM; -EINVAL: a
- * builder call was wrong (deadline, sizes, events, a string above 1024 bytes); -E2BIG: more than
+ * Sends the set, which replaces the agent's earlier one at once; the caller keeps `rules`. Kinds of
+ * events that the agent cannot report (mux_agent_info.events) are left out. The answer comes by
+ * on_configured. Returns the generation (> 0); -ENOTCONN; -ENOMEM; -EINVAL: a builder call was
+ * wrong (deadline, sizes, events, a string above 1024 bytes); -E2BIG: more than
  * MUX_RULES_PER_SESSION rules, or more than about 60 KiB of globs; -EAGAIN: too much waits to be
  * sent to it.
  */

@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 LINUX_LIB         := $(BUILD)/linux-lib
-LINUX_LIB_VERSION := 2.0.0
+LINUX_LIB_VERSION := 2.1.0
 LINUX_LIB_MAJOR   := 2
 LINUX_LIB_ROOT     = $(DESTDIR)$(PREFIX)
 

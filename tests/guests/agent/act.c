@@ -4,6 +4,7 @@
  *
  *   act open PATH            how opening ends, and after how many milliseconds
  *   act exec PATH            how executing ends
+ *   act turn PATH            how reading ends once the content of the open file has become evil
  *   act load DIRECTORY WORKERS SECONDS   processes that open its files, one after the other, all
  * the time act many DIRECTORY WORKERS COUNT     processes that make and remove so many files each
  *   act logon FILE           adds a record of a log-on to a wtmp file
@@ -63,6 +64,25 @@ static int open_one(const char *path)
 
 	printf("open %s: %s after %lu ms\n", path, outcome(error),
 	       (unsigned long)(now_ms() - from));
+	return error != 0;
+}
+
+static int turn_one(const char *path)
+{
+	static const char evil[] = "EVIL content";
+	char text[sizeof(evil)];
+	int writer = open(path, O_WRONLY | O_TRUNC);
+	int fd = open(path, O_RDONLY);
+	int error;
+
+	if (fd < 0 || write(writer, evil, sizeof(evil)) != sizeof(evil)) {
+		printf("turn %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	close(writer);
+	error = read(fd, text, sizeof(text)) < 0 ? errno : 0;
+	printf("read %s: %s\n", path, outcome(error));
+	close(fd);
 	return error != 0;
 }
 
@@ -259,6 +279,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(verb, "open") == 0) {
 		return open_one(argv[2]);
+	} else if (strcmp(verb, "turn") == 0) {
+		return turn_one(argv[2]);
 	} else if (strcmp(verb, "exec") == 0) {
 		return execute_one(argv[2]);
 	} else if (strcmp(verb, "logon") == 0) {
@@ -272,6 +294,6 @@ int main(int argc, char **argv)
 	} else if (strcmp(verb, "many") == 0 && argc > 4) {
 		return many(argv[2], number(argv[3]), number(argv[4]));
 	}
-	fprintf(stderr, "usage: act open|exec|load|many|logon|bomb|churn ...\n");
+	fprintf(stderr, "usage: act open|turn|exec|load|many|logon|bomb|churn ...\n");
 	return 2;
 }

@@ -32,7 +32,8 @@
 #define FILES                                                                                     \
 	(MUX_EVENTS(MUX_EVENT_OPEN) | MUX_EVENTS(MUX_EVENT_CLOSE) | MUX_EVENTS(MUX_EVENT_WRITE) | \
 	 MUX_EVENTS(MUX_EVENT_CREATE) | MUX_EVENTS(MUX_EVENT_DELETE) |                            \
-	 MUX_EVENTS(MUX_EVENT_RENAME) | MUX_EVENTS(MUX_EVENT_EXECUTE))
+	 MUX_EVENTS(MUX_EVENT_RENAME) | MUX_EVENTS(MUX_EVENT_EXECUTE) |                           \
+	 MUX_EVENTS(MUX_EVENT_READ))
 #define PROCESSES                                                                   \
 	(MUX_EVENTS(MUX_EVENT_PROCESS_START) | MUX_EVENTS(MUX_EVENT_PROCESS_STOP) | \
 	 MUX_EVENTS(MUX_EVENT_MEMORY))
@@ -91,6 +92,8 @@ static void add_all(struct mux_rules *rules)
 	mux_rules_verdict(rules, FAIL_OPEN, OPENING, "/w/open/**", SHORT_MS, MUX_VERDICT_ALLOW);
 	mux_rules_verdict(rules, FAIL_CLOSED, OPENING, "/w/closed/**", SHORT_MS, MUX_VERDICT_DENY);
 	mux_rules_verdict(rules, JUDGED, OPENING, "/w/files/**", LONG_MS, MUX_VERDICT_DENY);
+	mux_rules_verdict(rules, JUDGED, MUX_EVENTS(MUX_EVENT_READ), "/w/files/**", LONG_MS,
+			  MUX_VERDICT_DENY);
 	mux_rules_report(rules, TOLD, FILES, "/w/told/**");
 	mux_rules_report(rules, PROGRAMS, PROCESSES, "/w/bin/**");
 	mux_rules_report(rules, WHOLE_SYSTEM, SYSTEM, "**");

@@ -13,7 +13,7 @@ actions() { # DIRECTORY SECONDS: how long a program runs
 	act logon /run/wtmp
 }
 
-kinds='open close write create delete rename execute process-start process-stop memory config logon'
+kinds='open close write create delete rename execute process-start process-stop memory config logon read'
 kinds() {
 	ask rules:none
 	actions /w/told 0.1
@@ -40,6 +40,7 @@ verdicts() {
 	report act open /w/files/clean
 	report act open /w/files/denied
 	report act open /w/files/content
+	report act turn /w/files/turns
 	report act exec /w/files/true
 	report act exec /w/files/denied-true
 	report act open /w/open/slow
@@ -97,7 +98,7 @@ many() {
 	ask tell
 }
 
-for file in files/clean files/denied files/slow1 files/slow2 files/slow3 files/slow4 files/slow5 open/slow; do
+for file in files/clean files/turns files/denied files/slow1 files/slow2 files/slow3 files/slow4 files/slow5 open/slow; do
 	echo "content" >/w/$file
 done
 echo 'EVIL content' >/w/files/content

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gate with a main thread that takes nothing, as if it were stuck: its own accesses pass, those
- * of others get the fallback in time, and an end with operations that wait leaves nobody waiting.
- * Argument: a mount of the test's own. Exit status 0, 1, or 77: no permission events here.
+ * The gate with a main thread that takes nothing, as if it were stuck: its own opens and reads
+ * pass, those of others get the fallback in time, and an end with operations that wait leaves
+ * nobody waiting. Argument: a mount of the test's own. Exit status 0, 1, or 77: no permission
+ * events here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,38 @@ static int check_fallback(void)
 	return failed | check(!gate_take(&gate, &operation, &cookie), "and once");
 }
 
+static int read_file(int fd)
+{
+	char byte;
+
+	return pread(fd, &byte, 1, 0) == 1 ? 0 : errno;
+}
+
+/* Of a file that is open. Reads have a fallback of their own. */
+static int check_read(void)
+{
+	struct gate_fallback deny = {.us = FALLBACK_US, .verdict = MUX_VERDICT_DENY};
+	struct gate_fallback allow = {.us = FALLBACK_US, .verdict = MUX_VERDICT_ALLOW};
+	struct gate_operation operation;
+	uint64_t cookie;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int failed = check(read_file(fd) == 0, "its own reads pass");
+	pid_t pid;
+
+	gate_set_fallbacks(&gate, allow, allow, deny);
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		_exit(read_file(fd));
+	}
+	failed |= check(end_of(pid) == EPERM, "the fallback denies a read");
+	gate_set_fallbacks(&gate, deny, deny, allow);
+	close(fd);
+	failed |= check(gate_take(&gate, &operation, &cookie), "which is told");
+	failed |= check(operation.mask == FAN_ACCESS_PERM && operation.is_late, "as a late read");
+	return failed | check(!gate_answer(&gate, cookie, MUX_VERDICT_ALLOW), "and forgotten");
+}
+
 static int check_answer(void)
 {
 	struct gate_operation operation;
@@ -116,20 +149,23 @@ int main(int argc, char **argv)
 	}
 	snprintf(file, sizeof(file), "%s/gate-test", argv[1]);
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (write(fd, "x", 1) != 1) {
+		return 2;
+	}
 	close(fd);
 	error = gate_start(&gate);
 	if (error != 0) {
 		printf("%s\n", strerror(-error));
 		return SKIP_STATUS;
 	}
-	gate_set_fallbacks(&gate, fallback, fallback);
-	if (fd < 0 || fanotify_mark(gate.fanotify, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
-				    AT_FDCWD, argv[1]) < 0) {
+	gate_set_fallbacks(&gate, fallback, fallback, fallback);
+	if (fd < 0 || fanotify_mark(gate.fanotify, FAN_MARK_ADD | FAN_MARK_MOUNT,
+				    FAN_OPEN_PERM | FAN_ACCESS_PERM, AT_FDCWD, argv[1]) < 0) {
 		printf("%s: %s\n", argv[1], strerror(errno));
 		return SKIP_STATUS;
 	}
 	failed = check(open_file() == 0, "its own accesses pass");
-	failed |= check_fallback() | check_answer() | check_end();
+	failed |= check_fallback() | check_read() | check_answer() | check_end();
 	unlink(file);
 	return failed;
 }
