@@ -45,7 +45,7 @@ SYSTEM_TESTS ?= $(sort $(wildcard tests/system/*.t))
 # Each of them runs in each of these emulators: AMD-V in QEMU, VT-x in Bochs. HOST_TESTS boot nothing, or choose their
 # emulator themselves.
 EMUS         ?= $(if $(EMU),$(EMU),qemu bochs)
-HOST_TESTS   := $(addprefix tests/system/,boot.t clamav.t linux_lib.t muxagentd.t muxrun.t oracle.t secureboot.t)
+HOST_TESTS   := $(addprefix tests/system/,boot.t clamav.t linux_lib.t muxagentd.t muxrun.t oracle.t secureboot.t tools.t)
 SYSTEM_RUNS   = $(filter $(HOST_TESTS),$(SYSTEM_TESTS)) \
 	$(foreach emu,$(EMUS),$(addsuffix @$(emu),$(filter-out $(HOST_TESTS),$(SYSTEM_TESTS))))
 
@@ -105,11 +105,11 @@ print-ring0:
 format: ## format all C sources in place
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-clean: ## remove what was built (the newlib cache stays)
+clean: ## remove what was built (.cache stays: newlib, kernels, fuzz corpora)
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' mk/targets.mk | sort -u | \
+	@grep -hE '^[a-z-]+:.*## ' Makefile $(filter %.mk,$(MAKEFILE_LIST)) | sort -u | \
 		awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 -include $(sort $(ALL_OBJECTS:.o=.d))

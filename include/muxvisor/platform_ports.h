@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports of the virtual platform that ACPI names to a partition (docs/guest-interface.md, "Power").
+ * Ports of the virtual platform that ACPI names to a partition (docs/guest-interface.md, "Ports").
  * tools/muxpack puts them into the FADT, ring 0 answers at them.
  */
 #ifndef MUXVISOR_PLATFORM_PORTS_H

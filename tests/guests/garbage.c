@@ -2,8 +2,8 @@
 /*
  * garbage CID PORT [CID PORT]...: sends every kind of malformed agent-service message to each of
  * these, one connection a kind, and expects that the other end closes that connection (after an
- * ERROR, perhaps) within a time limit. Prints `garbage NN NAME: ok` or `: FAILED why`. Exit code 0
- * when all were refused.
+ * ERROR, perhaps) within a time limit; a service, that it welcomes a good one before. Prints
+ * `garbage NN to CID C: NAME: ok` or `: FAILED why`. Exit code 0 when all were refused.
  */
 #include "appliance/runtime/mux.h"
 #include "muxvisor/protocol.h"
@@ -50,6 +50,7 @@ static void hello(struct message *m)
 {
 	memset(m, 0, sizeof(*m));
 	header(m, MUX_MSG_HELLO, 4 + 4 + 8 + 8 + 8 + 4 + 3 + 3);
+	put(m, 16, 1, 8); /* request id */
 	put(m, BODY, MUX_ROLE_AGENT, 4);
 	put(m, BODY + 36, 1, 2);
 	m->bytes[BODY + 38] = 'x';
@@ -57,57 +58,9 @@ static void hello(struct message *m)
 	m->bytes[BODY + 41] = '1';
 }
 
-static void wrong_magic(struct message *m)
-{
-	put(m, 0, 0x41414141, 4);
-}
-static void wrong_version(struct message *m)
-{
-	put(m, 4, 99, 1);
-}
-static void reserved_in_header(struct message *m)
-{
-	put(m, 5, 1, 1);
-}
-static void unknown_type(struct message *m)
-{
-	put(m, 6, 0x7777, 2);
-}
-static void unknown_flags(struct message *m)
-{
-	put(m, 8, 0xffff, 2);
-}
-static void huge_length(struct message *m)
-{
-	put(m, 12, 0xffffffff, 4);
-}
-static void length_over_limit(struct message *m)
-{
-	put(m, 12, MUX_BODY_MAX + 1, 4);
-}
-static void unknown_role(struct message *m)
-{
-	put(m, BODY, 3, 4);
-}
-static void reserved_in_body(struct message *m)
-{
-	put(m, BODY + 4, 1, 4);
-}
-static void string_past_the_end(struct message *m)
-{
-	put(m, BODY + 36, 0xffff, 2);
-}
-static void nul_in_a_string(struct message *m)
-{
-	m->bytes[BODY + 38] = 0;
-}
 static void no_body(struct message *m)
 {
 	header(m, MUX_MSG_HELLO, 0);
-}
-static void verdict_first(struct message *m)
-{
-	put(m, 6, MUX_MSG_VERDICT, 2);
 }
 
 static void bytes_behind(struct message *m)
@@ -146,29 +99,42 @@ static void noise(struct message *m)
 	}
 }
 
+/* What is put where in a good HELLO, or how it is made into something else. */
 static const struct {
 	const char *name;
+	size_t at;
+	uint64_t value;
+	size_t size;
 	void (*spoil)(struct message *m);
 } kinds[] = {
-	{"wrong magic", wrong_magic},
-	{"wrong version", wrong_version},
-	{"reserved byte in the header", reserved_in_header},
-	{"unknown type", unknown_type},
-	{"unknown flags", unknown_flags},
-	{"length of 4 GiB", huge_length},
-	{"length over the limit", length_over_limit},
-	{"unknown role", unknown_role},
-	{"reserved field in the body", reserved_in_body},
-	{"string past the end", string_past_the_end},
-	{"NUL in a string", nul_in_a_string},
-	{"HELLO without a body", no_body},
-	{"VERDICT before HELLO", verdict_first},
-	{"bytes behind the last field", bytes_behind},
-	{"body cut short", body_cut_short},
-	{"HEARTBEAT before HELLO", heartbeat_first},
-	{"more counters than bytes", counters_without_end},
-	{"noise", noise},
+	{"wrong magic", 0, 0x41414141, 4, NULL},
+	{"wrong version", 4, 99, 1, NULL},
+	{"reserved byte in the header", 5, 1, 1, NULL},
+	{"unknown type", 6, 0x7777, 2, NULL},
+	{"unknown flags", 8, 0xffff, 2, NULL},
+	{"length of 4 GiB", 12, 0xffffffff, 4, NULL},
+	{"length over the limit", 12, MUX_BODY_MAX + 1, 4, NULL},
+	{"unknown role", BODY, 3, 4, NULL},
+	{"reserved field in the body", BODY + 4, 1, 4, NULL},
+	{"string past the end", BODY + 36, 0xffff, 2, NULL},
+	{"NUL in a string", BODY + 38, 0, 1, NULL},
+	{"HELLO without a body", 0, 0, 0, no_body},
+	{"VERDICT before HELLO", 6, MUX_MSG_VERDICT, 2, NULL},
+	{"bytes behind the last field", 0, 0, 0, bytes_behind},
+	{"body cut short", 0, 0, 0, body_cut_short},
+	{"HEARTBEAT before HELLO", 0, 0, 0, heartbeat_first},
+	{"HEARTBEAT with more counters than bytes", 0, 0, 0, counters_without_end},
+	{"noise", 0, 0, 0, noise},
 };
+
+static void spoil(struct message *m, size_t kind)
+{
+	hello(m);
+	put(m, kinds[kind].at, kinds[kind].value, kinds[kind].size);
+	if (kinds[kind].spoil != NULL) {
+		kinds[kind].spoil(m);
+	}
+}
 
 static int connect_to(uint32_t cid, uint32_t port)
 {
@@ -210,16 +176,38 @@ static const char *send_garbage(uint32_t cid, uint32_t port, const struct messag
 	return NULL;
 }
 
+/* What is not spoiled is welcomed: so it is the spoiling that the others are refused for. */
+static bool is_welcomed(uint32_t cid, uint32_t port)
+{
+	static struct message m;
+	uint8_t answer[MUX_HEADER_SIZE];
+	int fd = connect_to(cid, port);
+	bool result;
+
+	hello(&m);
+	result = fd >= 0 && send(fd, m.bytes, m.size, MSG_NOSIGNAL) == (ssize_t)m.size &&
+		 recv(fd, answer, sizeof(answer), MSG_WAITALL) == sizeof(answer) &&
+		 answer[6] == MUX_MSG_WELCOME;
+	close(fd);
+	return result;
+}
+
 static unsigned int attack(uint32_t cid, uint32_t port)
 {
 	unsigned int failures = 0;
+
+	/* Not to the manager, which would wait for this guest's end. */
+	if (port != MUX_PORT_MANAGER && !is_welcomed(cid, port)) {
+		printf("garbage to CID %u: FAILED a good HELLO is not welcomed\n",
+		       (unsigned int)cid);
+		failures++;
+	}
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		static struct message m;
 		const char *failure;
 
-		hello(&m);
-		kinds[i].spoil(&m);
+		spoil(&m, i);
 		failure = send_garbage(cid, port, &m);
 		failures += failure != NULL;
 		printf("garbage %02u to CID %u: %s: %s%s\n", (unsigned int)i, (unsigned int)cid,

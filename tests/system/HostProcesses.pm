@@ -40,6 +40,7 @@ sub isolate
 	mkdir "$dir/$_" for qw(sock mnt etc);
 	system("mount -t tmpfs -o size=$size,mode=755 $name-test $mnt") == 0
 		or plan skip_all => 'no tmpfs can be mounted here';
+	$limit *= $ENV{TIME_FACTOR} // 4; # as in lib.sh
 	$SIG{ALRM} = sub { print "Bail out! time limit of $limit s\n"; exit 1 };
 	alarm $limit;
 	return ($dir, $mnt);

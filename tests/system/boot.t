@@ -15,7 +15,7 @@ image() { # BLOB [OPTION]... -> $work/x.img
 }
 
 run() { # [OPTION]... -> $status, $log
-	tools/muxrun --timeout 90 --emu "${emu:-qemu}" "$@" "$work/x.img" >"$log" 2>&1
+	tools/muxrun --timeout $((90 * time_factor)) --emu "${emu:-qemu}" "$@" "$work/x.img" >"$log" 2>&1
 	status=$?
 }
 
@@ -31,6 +31,9 @@ run
 is "$status" 0 'sections: the machine ends with success'
 like '^hypervisor and manifest: sections of this image$' 'sections: the loader says so'
 like 'AMD-V: nested paging' 'AMD CPU: runs with AMD-V'
+run --memory 6144
+is "$status" 0 'more than 4 GiB: the machine ends with success'
+like 'partition hello +CID +3, +4 MiB at 0x1[0-9a-f]{8}, ' 'more than 4 GiB: partitions lie above'
 run --model max,-svm
 refused 'virtual machine' 'This virtual machine has no VT-x and no AMD-V\.' 'Turn on nested virtualisation'
 run --model max,-npt

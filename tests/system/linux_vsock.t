@@ -32,9 +32,13 @@ for peer in '' -bare; do
 	says many$peer "vsock-peer: $connections connections at once, [13] times" "$connections connections at once${peer:+, bare metal}"
 	says sequence$peer "vsock-peer: $sequence connections in sequence" "$sequence connections in sequence${peer:+, bare metal}"
 done
+for server in guarded hidden; do
+	like "^$server +\\| echo-server: listening on port 9000\$" "$server: a server that the guest may not reach"
+done
 for refusal in no-listener no-listener-bare port-forbidden cid-forbidden cid-unknown; do
 	passes $refusal "$refusal: refused at once"
 done
+unlike '^(guarded|hidden) +\| echo-server: client' 'nobody was let in'
 passes peer-killed 'the other side is killed with data unread: the connection ends'
 like '^two +\| .*vsock-peer: end after data: (end of file|Connection reset by peer)$' 'this side is killed while it sends: the other one sees an end'
 passes send-large 'a large transfer arrives whole, and its hash comes back through the half-closed connection'

@@ -19,8 +19,12 @@ run --cpus 9 "$image"
 is $status 2 'too many CPUs: wrong command line'
 run --emu nosuch "$image"
 is $status 2 'unknown emulator: wrong command line'
+run --cpus 99999999999999999999 "$image"
+is $status 2 'a number without measure: wrong command line'
 run --emu bochs --tpm "$image"
 is $status 2 'Bochs has no TPM: wrong command line'
+run --emu bochs --counted "$image"
+is $status 2 'Bochs always counts: wrong command line'
 run --emu qemu --secure-boot "$work/nothing.fd" "$image"
 is $status 3 'no such variable store: cannot run'
 run "$work/nothing.img"

@@ -27,7 +27,7 @@ disk() { # FILE.efi NAME: $work/NAME.img
 }
 
 start() { # ARGUMENT... -> $status, $log, $work/firmware
-	tools/muxrun --emu qemu --timeout 60 --log "$work/kept" "$@" >"$log" 2>&1
+	tools/muxrun --emu qemu --timeout $((60 * time_factor)) --log "$work/kept" "$@" >"$log" 2>&1
 	status=$?
 	tr -d '\r' <"$work/kept/serial.txt" >"$work/firmware"
 }

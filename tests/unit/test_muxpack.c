@@ -64,8 +64,9 @@ static int tear_down(void **state)
 
 static struct pack_result pack(const char *text)
 {
-	static const struct parse_variable items[] = {{"IMAGE", "image.elf"}, {"PORT", "7000"}};
-	const struct parse_variables variables = {items, 2};
+	static const struct parse_variable items[] = {
+		{"IMAGE", "image.elf"}, {"PORT", "7000"}, {"ODD", "$(x)#"}};
+	const struct parse_variables variables = {items, 3};
 	const struct memory_file file = {.data = (uint8_t *)(uintptr_t)text, .size = strlen(text)};
 	struct report report = {0};
 	size_t size;
@@ -281,6 +282,23 @@ static void depends_names_every_file(void **state)
 	free(result.depends);
 }
 
+/* What make would replace or take for a comment. */
+static void depends_escapes_names(void **state)
+{
+	struct pack_result result;
+	char path[128];
+
+	(void)state;
+	write_file("$(x)#", "", 0);
+	result = pack("[partition a]\nimage=image.elf\nmemory=2M\nmodule=m ${ODD}\n");
+	assert_string_equal(messages, "");
+	assert_non_null(strstr(result.depends, "/$$(x)\\#:\n"));
+	free(result.blob.data);
+	free(result.depends);
+	snprintf(path, sizeof(path), "%s/$(x)#", folder);
+	unlink(path);
+}
+
 static void auto_cids_take_the_gaps(void **state)
 {
 	struct pack_result result = pack("[partition a]\nimage=image.elf\nmemory=2M\n"
@@ -401,9 +419,10 @@ static void missing_things_are_named(void **state)
 
 	(void)state;
 	expect_messages("", "t.mux: it has no [partition NAME] section\n");
-	expect_messages("x = 1\n[partition a]\n", "t.mux:1: the first statement must be a section\n"
-						  "t.mux:2: partition \"a\" has no image\n"
-						  "t.mux:2: partition \"a\" has no memory\n");
+	expect_messages("x = 1\n[partition a]\n",
+			"t.mux:1: the first statement must be a section\n"
+			"t.mux:2: partition \"a\" has neither image nor kernel\n"
+			"t.mux:2: partition \"a\" has no memory\n");
 	snprintf(expected, sizeof(expected),
 		 "t.mux:2: can't read %s/nothing: No such file or directory\n"
 		 "t.mux:3: memory is a multiple of 2M up to 1024G, such as 64M, not \"3M\"\n"
@@ -428,6 +447,44 @@ static void too_small_memory_is_named(void **state)
 	expect_messages("[partition a]\nimage=image.elf\nmemory=2M\nmodule=m big\n",
 			"t.mux:3: memory = 2M is too small: image and modules end at 4M\n");
 	snprintf(path, sizeof(path), "%s/big", folder);
+	unlink(path);
+}
+
+/* A bzImage that takes 1 MiB from 1 MiB on, and wants its initrd below 2 MiB. */
+static void write_bzimage(const char *name)
+{
+	static uint8_t image[8192];
+	struct setup_header setup = {
+		.setup_sects = 1,
+		.boot_flag = 0xaa55,
+		.header = 0x53726448,
+		.version = 0x020f,
+		.xloadflags = XLF_KERNEL_64,
+		.pref_address = 1 << 20,
+		.init_size = 1 << 20,
+		.initrd_addr_max = (2 << 20) - 1,
+	};
+
+	memcpy(image + 0x1f1, &setup, sizeof(setup));
+	image[0x201] = 0x6c;
+	write_file(name, image, sizeof(image));
+}
+
+static void initrd_too_high_is_named(void **state)
+{
+	static uint8_t initrd[1 << 20];
+	char path[128];
+
+	(void)state;
+	write_bzimage("kernel");
+	write_file("big", initrd, sizeof(initrd));
+	expect_messages("[partition a]\nkernel=kernel\nmemory=4M\ninitrd=big\n",
+			"t.mux:1: kernel and initrd end at 3M, and must end below 2M\n");
+	expect_messages("[partition a]\nkernel=kernel\nmemory=2M\ninitrd=big\n",
+			"t.mux:3: memory = 2M is too small: kernel and initrd end at 3M\n");
+	snprintf(path, sizeof(path), "%s/big", folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/kernel", folder);
 	unlink(path);
 }
 
@@ -494,6 +551,7 @@ int main(void)
 		cmocka_unit_test(same_bytes_are_stored_once),
 		cmocka_unit_test(page_tables_map_4_gib_one_to_one),
 		cmocka_unit_test(depends_names_every_file),
+		cmocka_unit_test(depends_escapes_names),
 		cmocka_unit_test(auto_cids_take_the_gaps),
 		cmocka_unit_test(bad_values_are_named),
 		cmocka_unit_test(bad_sections_are_named),
@@ -501,6 +559,7 @@ int main(void)
 		cmocka_unit_test(bad_rules_are_named),
 		cmocka_unit_test(missing_things_are_named),
 		cmocka_unit_test(too_small_memory_is_named),
+		cmocka_unit_test(initrd_too_high_is_named),
 		cmocka_unit_test(kernels_and_images_do_not_mix),
 		cmocka_unit_test(kernel_and_initrd_arrive),
 		cmocka_unit_test(nul_bytes_are_refused),

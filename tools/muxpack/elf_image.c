@@ -8,9 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ADDRESS_LIMIT                                                              \
-	(1ULL << 40) /* far above any partition's memory; keeps sums from wrapping \
-		      */
+/* Above any partition's memory; keeps sums from wrapping. */
+#define ADDRESS_LIMIT (1ULL << 40)
 
 /* Each check returns NULL, or what is wrong. */
 typedef const char *fault_t;

@@ -47,11 +47,15 @@ void files_clear(struct files *files)
 	}
 }
 
-/* Spaces are the one character of a path that make can take when it is escaped. */
+/* What make would take for something else (GNU make, "Writing Rules"). */
 static void write_escaped(FILE *out, const char *path)
 {
 	for (; *path != '\0'; path++) {
-		fputs(*path == ' ' ? "\\" : "", out);
+		if (*path == ' ' || *path == '#') {
+			fputc('\\', out);
+		} else if (*path == '$') {
+			fputc('$', out);
+		}
 		fputc(*path, out);
 	}
 }

@@ -119,16 +119,24 @@ static void fill_boot(struct layout_partition *partition, const struct model_par
 	memcpy(boot->args, model->args, sizeof(boot->args));
 }
 
-static void check_memory(const struct model_partition *model, uint64_t end, uint64_t limit,
-			 struct report *report)
+/* `what` ends at `end`, and must end below `limit`, which is the end of its memory or less. */
+static void check_memory(const struct model_partition *model, const char *what, uint64_t end,
+			 uint64_t limit, struct report *report)
 {
+	uint64_t end_mib = (end + MIB - 1) / MIB;
+
 	if (model->memory == 0 || end <= limit) {
 		return;
 	}
-	report_error(report, keys_line_of(model, "memory"),
-		     "memory = %" PRIu64 "M is too small: image and modules end at %" PRIu64 "M%s",
-		     model->memory / MIB, (end + MIB - 1) / MIB,
-		     model->memory > MUX_MEMORY_LOW_MAX ? ", and must end below 3072M" : "");
+	if (limit < model->memory) {
+		report_error(report, model->line,
+			     "%s end at %" PRIu64 "M, and must end below %" PRIu64 "M", what,
+			     end_mib, limit / MIB);
+	} else {
+		report_error(report, keys_line_of(model, "memory"),
+			     "memory = %" PRIu64 "M is too small: %s end at %" PRIu64 "M",
+			     model->memory / MIB, what, end_mib);
+	}
 }
 
 static void lay_out_image(struct layout *layout, struct layout_partition *partition,
@@ -145,7 +153,7 @@ static void lay_out_image(struct layout *layout, struct layout_partition *partit
 		end = add_module(layout, partition, &model->modules[i], end, report);
 	}
 	fill_boot(partition, model, end);
-	check_memory(model, end, partition->boot.memory_low, report);
+	check_memory(model, "image and modules", end, partition->boot.memory_low, report);
 }
 
 /* False after a message. */
@@ -225,7 +233,7 @@ static void lay_out_kernel(struct layout *layout, struct layout_partition *parti
 	add_kernel(layout, partition, &kernel.image);
 	add_segment(layout, partition, input.initrd_gpa, initrd.data, initrd.size);
 	limit = kernel.setup.initrd_addr_max + 1ULL;
-	check_memory(model, input.initrd_gpa + initrd.size,
+	check_memory(model, "kernel and initrd", input.initrd_gpa + initrd.size,
 		     limit < input.memory_low ? limit : input.memory_low, report);
 }
 

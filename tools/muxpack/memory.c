@@ -3,6 +3,7 @@
 #include "tools/muxpack/memory.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,18 +62,24 @@ int memory_read_file(const char *path, struct memory_file *out)
 int memory_write_file(const char *path, const void *data, size_t size)
 {
 	FILE *stream = fopen(path, "wb");
+	struct stat status;
+	bool is_regular;
 	size_t written;
 	int error;
 
 	if (stream == NULL) {
 		return -errno;
 	}
+	is_regular = fstat(fileno(stream), &status) == 0 && S_ISREG(status.st_mode);
 	errno = 0;
 	written = fwrite(data, 1, size, stream);
 	if (fclose(stream) == 0 && written == size) {
 		return 0;
 	}
 	error = errno == 0 ? EIO : errno;
-	remove(path);
+	/* No half of a file stays; but a device that was named, such as /dev/full, does. */
+	if (is_regular) {
+		remove(path);
+	}
 	return -error;
 }

@@ -47,8 +47,8 @@ static void check_required(const struct model_partition *partition, struct repor
 {
 	/* A key that was given with a bad value was reported then. */
 	if (!is_given(partition, "image") && !is_given(partition, "kernel")) {
-		report_error(report, partition->line, "partition \"%s\" has no image",
-			     partition->name);
+		report_error(report, partition->line,
+			     "partition \"%s\" has neither image nor kernel", partition->name);
 	}
 	if (!is_given(partition, "memory")) {
 		report_error(report, partition->line, "partition \"%s\" has no memory",

@@ -454,6 +454,26 @@ static const char *all_ports(void)
 	return NULL;
 }
 
+/* The real-time clock is the machine's: it can't be set, and its memory is not shown. */
+static const char *clock_ports(void)
+{
+	uint8_t format;
+
+	attack_out8(0x70, 0x0b);
+	format = attack_in8(0x71);
+	attack_out8(0x71, format ^ 4U);
+	if (attack_in8(0x71) != format || format == 0xff) {
+		return unexpected("clock's format", 0x0b, format);
+	}
+	for (uint8_t index = 0x0e; index < 0x80; index++) {
+		attack_out8(0x70, index);
+		if (index != 0x32 && attack_in8(0x71) != 0) {
+			return unexpected("clock's memory", index, attack_in8(0x71));
+		}
+	}
+	return NULL;
+}
+
 /* What ends or changes a machine: the emulator's own, ACPI, keyboard controller, reset control, PCI
  * of devices that the partition does not have, firmware interface, timer, RTC. */
 static const char *fatal_ports(void)
@@ -663,6 +683,7 @@ static const struct attack attacks[] = {
 	{"INIT, start-up and NMI to everybody", messages, ATTACK_REFUSED},
 	{"interrupt vectors below 16", low_vectors, ATTACK_REFUSED},
 	{"all ports", all_ports, ATTACK_REFUSED},
+	{"real-time clock", clock_ports, ATTACK_REFUSED},
 	{"ports that end the machine", fatal_ports, ATTACK_REFUSED},
 	{"control characters on the console", console_controls, ATTACK_REFUSED},
 	{"unknown hypercalls", unknown_hypercalls, ATTACK_REFUSED},
